@@ -1,0 +1,39 @@
+"""What earlier sessions say, and what a model said about this one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optiq.market.schema import FloatArray, TimeArray
+
+
+def _no_days() -> TimeArray:
+    return np.empty(0, "datetime64[D]")
+
+
+def _no_values() -> FloatArray:
+    return np.empty(0, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The days before this one, oldest first, and the direction model's view of this one.
+
+    Attributes
+    ----------
+    sessions : (n_days,) datetime64[D]
+        Stored sessions strictly before the panel's date.
+    closes : (n_days,) float
+        Underlying level at each session's last chain row, rupees; NaN where unknown.
+    atm_iv : (n_days,) float
+        At-the-money implied volatility there, annualised fraction; NaN where unknown.
+    direction : (n_rows, 3) float or None
+        Probabilities of sell, hold, buy on each row of the panel; None without a model.
+    """
+
+    sessions: TimeArray = field(default_factory=_no_days)
+    closes: FloatArray = field(default_factory=_no_values)
+    atm_iv: FloatArray = field(default_factory=_no_values)
+    direction: FloatArray | None = None

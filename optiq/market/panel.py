@@ -1,0 +1,219 @@
+"""One underlying on one session as dense arrays: rows are moments, columns are contracts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from optiq.market.schema import (
+    IST_OFFSET,
+    PRICES,
+    AnyArray,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    TimeArray,
+)
+
+
+def to_paisa(price: AnyArray) -> FloatArray:
+    """Return prices in rupees rounded half up to the paisa, as float64; NaN stays NaN.
+
+    >>> to_paisa(np.array([109.37, 0.125, np.nan], np.float32))
+    array([109.37,   0.13,    nan])
+    """
+    rounded: FloatArray = np.floor(100.0 * np.asarray(price, np.float64) + 0.5) / 100.0
+    return rounded
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The quotes of one underlying on one session.
+
+    A field has shape (n_rows, n_contracts) and is NaN where nothing was quoted. Prices are in
+    rupees to the paisa, quantities in units, volatilities annualised fractions (0.12 is 12 %).
+
+    Attributes
+    ----------
+    underlying, date
+        What and when; ``date`` is the session in India.
+    ts : (n_rows,) datetime64[us]
+        Strictly increasing, UTC.
+    known : (n_rows,) datetime64[us]
+        When the row was known: the latest of its quotes' own and received times.
+    is_chain : (n_rows,) bool
+        Chain snapshots; the others are monitor quotes: they mark, exit and fill, never decide.
+    spot : (n_rows,) float
+        Underlying index in rupees (the nearest expiry's forward where the source has no index, or
+        one whose clock is not the options'); NaN where unknown.
+    expiry, strike, right, lot : (n_contracts,)
+        ``datetime64[D]``, rupees, +1 call / -1 put, units.
+    open_minute, close_minute
+        Session bounds in IST minutes of the day (555 is 09:15).
+    has_book
+        Whether the source quotes bids and asks at all.
+    fields
+        The per-quote arrays by name; may load them when first asked for.
+    forward_by_expiry : (n_rows, n_expiries) float
+        Parity forward per expiry, expiries ascending as in ``expiries``.
+    notes
+        What a reader of any result from this panel should know about its data.
+    """
+
+    underlying: str
+    date: dt.date
+    ts: TimeArray
+    known: TimeArray
+    is_chain: BoolArray
+    spot: FloatArray
+    expiry: TimeArray
+    strike: FloatArray
+    right: IntArray
+    lot: IntArray
+    open_minute: float
+    close_minute: float
+    has_book: bool
+    fields: Mapping[str, FloatArray]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def n_rows(self) -> int:
+        """Number of moments."""
+        return len(self.ts)
+
+    @property
+    def n_contracts(self) -> int:
+        """Number of columns."""
+        return len(self.strike)
+
+    @cached_property
+    def minute(self) -> FloatArray:
+        """IST minute of the day of each row, seconds as the fraction (555.5 is 09:15:30)."""
+        return minute_of_day(self.ts)
+
+    @property
+    def ltp(self) -> FloatArray:
+        """Last traded price, rupees."""
+        return self.fields["ltp"]
+
+    @property
+    def bid(self) -> FloatArray:
+        """Best bid, rupees."""
+        return self.fields["bid"]
+
+    @property
+    def ask(self) -> FloatArray:
+        """Best ask, rupees."""
+        return self.fields["ask"]
+
+    @property
+    def volume(self) -> FloatArray:
+        """Units traded since the session opened."""
+        return self.fields["volume"]
+
+    @property
+    def oi(self) -> FloatArray:
+        """Open interest, units."""
+        return self.fields["oi"]
+
+    @property
+    def oi_change(self) -> FloatArray:
+        """Open interest less the previous session's, units."""
+        return self.fields["oi_change"]
+
+    @property
+    def iv(self) -> FloatArray:
+        """Implied volatility, annualised fraction."""
+        return self.fields["iv"]
+
+    @property
+    def delta(self) -> FloatArray:
+        """Price change per rupee of the forward."""
+        return self.fields["delta"]
+
+    @property
+    def gamma(self) -> FloatArray:
+        """Delta change per rupee of the forward."""
+        return self.fields["gamma"]
+
+    @property
+    def theta(self) -> FloatArray:
+        """Rupees lost per calendar day (negative for a bought option)."""
+        return self.fields["theta"]
+
+    @property
+    def vega(self) -> FloatArray:
+        """Price change per 1.00 of volatility."""
+        return self.fields["vega"]
+
+    @cached_property
+    def observed(self) -> BoolArray:
+        """Whether ltp, bid or ask is quoted."""
+        seen: BoolArray = ~np.isnan(self.ltp)
+        if self.has_book:
+            seen = seen | ~np.isnan(self.bid) | ~np.isnan(self.ask)
+        return seen
+
+    @cached_property
+    def expiries(self) -> TimeArray:
+        """The distinct expiries, ascending."""
+        return np.unique(self.expiry)
+
+    @cached_property
+    def expiry_index(self) -> IntArray:
+        """Position of each contract's expiry in ``expiries``."""
+        return np.searchsorted(self.expiries, self.expiry)
+
+    @cached_property
+    def forward_by_expiry(self) -> FloatArray:
+        """Parity forward per row and expiry, rupees; NaN where no strike gives one."""
+        from optiq.market.pricing import parity_forward
+
+        return parity_forward(self)
+
+    @property
+    def forward(self) -> FloatArray:
+        """Parity forward of each contract's expiry, (n_rows, n_contracts)."""
+        forward: FloatArray = self.forward_by_expiry[:, self.expiry_index]
+        return forward
+
+    def until(self, n_rows: int) -> Panel:
+        """Return the panel as it stood after ``n_rows`` rows.
+
+        Only contracts observed by then exist; columns keep their order of today.
+        """
+        seen = self.observed[:n_rows].any(axis=0)
+        fields = {name: values[:n_rows, seen] for name, values in self.fields.items()}
+        return replace(
+            self,
+            ts=self.ts[:n_rows],
+            known=self.known[:n_rows],
+            is_chain=self.is_chain[:n_rows],
+            spot=self.spot[:n_rows],
+            expiry=self.expiry[seen],
+            strike=self.strike[seen],
+            right=self.right[seen],
+            lot=self.lot[seen],
+            fields=fields,
+        )
+
+
+def minute_of_day(ts: TimeArray) -> FloatArray:
+    """Return the IST minute of the day of UTC times, seconds as the fraction.
+
+    >>> minute_of_day(np.array(["2025-11-20T04:09:30"], "datetime64[us]"))
+    array([579.5])
+    """
+    local = ts + IST_OFFSET
+    since_midnight = local - local.astype("datetime64[D]")
+    minutes: FloatArray = since_midnight / np.timedelta64(1, "m")
+    return minutes
+
+
+def price_fields(ltp: AnyArray, bid: AnyArray, ask: AnyArray) -> dict[str, FloatArray]:
+    """Return the three price fields of a panel, rounded once to the paisa."""
+    return dict(zip(PRICES, (to_paisa(ltp), to_paisa(bid), to_paisa(ask)), strict=True))
