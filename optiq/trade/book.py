@@ -1,0 +1,208 @@
+"""What the walk holds: the orders asked for, the positions they became, and the day so far.
+
+All of it is plain numpy records, so that the state of a day can be compared byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optiq.market.panel import Panel
+from optiq.market.schema import BoolArray, FloatArray, IntArray
+from optiq.trade.orders import MAX_LEGS, Orders
+
+Records = NDArray[Any]
+PAISE = 100
+MICROSECONDS_PER_MINUTE = 60_000_000
+
+
+class Status(IntEnum):
+    """What became of an order; the names are those of ``decisions.parquet``."""
+
+    NOT_REACHED = 0
+    PENDING = 1
+    FILLED = 2
+    EXPIRED = 3
+    DAY_OVER = 4
+    HOURS = 5
+    MIN_SCORE = 6
+    MAX_OPEN = 7
+    SAME_CONTRACT = 8
+    COOLDOWN = 9
+    MAX_TRADES = 10
+    CAPITAL = 11
+    THIN_BASIS = 12
+
+
+class Stage(IntEnum):
+    """Where a position stands between its order and its exit."""
+
+    PENDING = 0
+    OPEN = 1
+    LEAVING = 2
+
+
+ORDER = np.dtype(
+    [
+        ("row", "i8"),
+        ("strategy", "i8"),
+        ("index", "i8"),
+        ("legs", "i8", (MAX_LEGS,)),
+        ("side", "i8", (MAX_LEGS,)),
+        ("ratio", "i8", (MAX_LEGS,)),
+        ("lots", "i8"),
+        ("rank", "f8"),
+        ("score", "f8"),
+        ("target", "f8"),
+        ("stop", "f8"),
+        ("trail_after", "f8"),
+        ("trail", "f8"),
+        ("max_hold_minutes", "f8"),
+    ],
+    align=True,
+)
+"""One order: ``rank`` is the score where there is a scorer, else the strength."""
+
+POSITION = np.dtype(
+    [
+        ("order", "i8"),
+        ("stage", "i8"),
+        ("reason", "i8"),
+        ("stale", "?"),
+        ("entry_row", "i8"),
+        ("exit_decided_row", "i8"),
+        ("exit_row", "i8"),
+        ("entry_paise", "i8", (MAX_LEGS,)),
+        ("exit_paise", "i8", (MAX_LEGS,)),
+        ("charges_paise", "i8", (MAX_LEGS,)),
+        ("mark", "f8", (MAX_LEGS,)),
+        ("held", "f8"),
+        ("basis", "f8"),
+        ("gain", "f8"),
+        ("peak", "f8"),
+        ("open_pnl", "f8"),
+        ("askable", "?"),
+    ],
+    align=True,
+)
+"""One pending order or position. ``mark`` is each leg's last, ``gain`` the last g of the package,
+``open_pnl`` its last known profit in rupees, ``askable`` whether prices may close it at this row,
+``held`` the capital it binds."""
+
+DAY = np.dtype(
+    [
+        ("rows", "i8"),
+        ("next_order", "i8"),
+        ("n_active", "i8"),
+        ("n_closed", "i8"),
+        ("accepted", "i8"),
+        ("realised_paise", "i8"),
+        ("over", "?"),
+        ("spot", "f8"),
+    ],
+    align=True,
+)
+
+
+class Quotes(NamedTuple):
+    """What the walk reads of a panel, as the compiled code wants it.
+
+    Times are microseconds since 1970 UTC, ``expiry`` days since 1970; the price arrays are
+    (n_rows, n_contracts) in Fortran order. ``chain_count[r]`` is the number of chain rows up to r.
+    """
+
+    ts: IntArray
+    known: IntArray
+    is_chain: BoolArray
+    chain_count: IntArray
+    spot: FloatArray
+    ltp: FloatArray
+    bid: FloatArray
+    ask: FloatArray
+    strike: FloatArray
+    right: IntArray
+    expiry: IntArray
+    lot: IntArray
+    has_book: bool
+
+
+@dataclass(slots=True)
+class Book:
+    """The explicit state of one day's walk.
+
+    Attributes
+    ----------
+    day : (1,) DAY
+        Counters and the realised profit.
+    active : POSITION
+        Pending and open positions in order of decision; the first ``day.n_active`` count.
+    closed : POSITION
+        In order of exit; the first ``day.n_closed`` count.
+    status : (n_orders,) int8
+        A :class:`Status` per order.
+    """
+
+    day: Records
+    active: Records
+    closed: Records
+    status: NDArray[np.int8]
+
+    @classmethod
+    def opened(cls, n_orders: int, max_open: int, max_trades: int) -> Book:
+        """Return the empty book of a morning with room for ``n_orders`` orders."""
+        day = np.zeros(1, DAY)
+        day["spot"] = np.nan
+        return cls(
+            day=day,
+            active=np.zeros(min(max_open, n_orders), POSITION),
+            closed=np.zeros(min(max_trades, n_orders), POSITION),
+            status=np.zeros(n_orders, np.int8),
+        )
+
+
+def quotes_of(panel: Panel) -> Quotes:
+    """Return the arrays of a panel the walk reads; without a book ``ltp`` stands in, unread."""
+    ltp = np.asfortranarray(panel.ltp)
+    return Quotes(
+        ts=panel.ts.astype("datetime64[us]").astype(np.int64),
+        known=panel.known.astype("datetime64[us]").astype(np.int64),
+        is_chain=panel.is_chain,
+        chain_count=np.cumsum(panel.is_chain),
+        spot=np.ascontiguousarray(panel.spot, np.float64),
+        ltp=ltp,
+        bid=np.asfortranarray(panel.bid) if panel.has_book else ltp,
+        ask=np.asfortranarray(panel.ask) if panel.has_book else ltp,
+        strike=np.ascontiguousarray(panel.strike, np.float64),
+        right=np.ascontiguousarray(panel.right, np.int64),
+        expiry=panel.expiry.astype("datetime64[D]").astype(np.int64),
+        lot=np.ascontiguousarray(panel.lot, np.int64),
+        has_book=panel.has_book,
+    )
+
+
+def queue(asked: list[Orders], scores: list[FloatArray] | None = None, lots: int = 1) -> Records:
+    """Return the orders of several strategies as one ORDER array, sorted by row.
+
+    Within a row they stand by the strategy's place in ``asked``, then by their own index.
+    ``scores`` has one (n,) array a strategy, NaN where the scorer cannot say.
+    """
+    records = np.zeros(sum(map(len, asked)), ORDER)
+    start = 0
+    for place, orders in enumerate(asked):
+        part = records[start : start + len(orders)]
+        start += len(orders)
+        part["strategy"] = place
+        part["index"] = np.arange(len(orders))
+        for name in ("row", "legs", "side", "ratio", "target", "stop"):
+            part[name] = getattr(orders, name)
+        for name in ("trail_after", "trail", "max_hold_minutes"):
+            part[name] = getattr(orders, name)
+        part["score"] = np.nan if scores is None else scores[place]
+        part["rank"] = orders.strength if scores is None else scores[place]
+    records["lots"] = lots
+    return records[np.argsort(records["row"], kind="stable")]

@@ -1,0 +1,148 @@
+"""Steps 3 and 4 of an entry: accepted or refused, then filled, expired or waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from optiq.trade.book import Quotes, Records, Stage, Status
+from optiq.trade.charges import Rates, order_charge_paise
+from optiq.trade.exits import TOLERANCE, Reason
+from optiq.trade.fills import NOT_EXECUTABLE, executable_paise, mark
+from optiq.trade.limits import refused_at_once, refused_by_book
+from optiq.trade.ranking import heapify, pop
+
+MIN_BASIS_SHARE = 0.10
+"""A package whose net premium is a smaller share of its gross has no basis for fractions."""
+
+
+@njit(cache=True, error_model="numpy")
+def decide_entries(
+    row: int,
+    quotes: Quotes,
+    orders: Records,
+    terms: Any,
+    day: Any,
+    active: Records,
+    closed: Records,
+    status: Any,
+) -> None:
+    """Step 3: accept or refuse this row's orders, best first.
+
+    Orders are ranked only while a slot is free: once none is, all that remain are refused alike.
+    """
+    start = day.next_order
+    stop = start
+    while stop < len(orders) and orders[stop].row == row:
+        stop += 1
+    day.next_order = stop
+    heap = np.empty(stop - start, np.int64)
+    size = 0
+    for index in range(start, stop):
+        status[index] = refused_at_once(orders[index], quotes.ts[row], terms, day)
+        if status[index] == Status.PENDING:
+            heap[size] = index
+            size += 1
+    if size > 0 and day.n_active < terms.max_open:
+        heapify(heap, size, orders, quotes, day.spot)
+    while size > 0 and day.n_active < terms.max_open:
+        index = pop(heap, size, orders, quotes, day.spot)
+        size -= 1
+        need = _premium(row, orders[index], quotes, terms) if terms.has_capital else 0.0
+        status[index] = refused_by_book(
+            orders[index], need, quotes.ts[row], quotes, orders, terms, day, active, closed
+        )
+        if status[index] == Status.PENDING:
+            _accept(index, need, day, active)
+    for k in range(size):
+        status[heap[k]] = Status.MAX_OPEN
+
+
+@njit(cache=True, error_model="numpy")
+def _premium(row: int, order: Any, quotes: Quotes, terms: Any) -> float:
+    """Return what a bought order would pay at this row in rupees; NaN where a leg has no price."""
+    total = 0.0
+    for k in range(4):
+        contract = order.legs[k]
+        if contract < 0:
+            continue
+        paise = executable_paise(quotes, row, contract, order.side[k], terms)
+        if paise != NOT_EXECUTABLE:
+            price = paise / 100.0
+        else:
+            price, _ = mark(quotes, row, contract, terms.max_quote_age_us)
+        total += price * order.ratio[k] * order.lots * quotes.lot[contract]
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def _accept(index: int, need: float, day: Any, active: Records) -> None:
+    position = active[day.n_active]
+    position.order = index
+    position.stage = Stage.PENDING
+    position.reason = Reason.NONE
+    position.stale = False
+    position.held = need
+    position.basis = 0.0
+    position.gain = 0.0
+    position.peak = 0.0
+    position.open_pnl = 0.0
+    position.askable = False
+    for k in range(4):
+        position.entry_paise[k] = 0
+        position.exit_paise[k] = 0
+        position.charges_paise[k] = 0
+        position.mark[k] = np.nan
+    day.n_active += 1
+    day.accepted += 1
+
+
+@njit(cache=True, error_model="numpy")
+def try_entry(
+    row: int,
+    quotes: Quotes,
+    orders: Records,
+    terms: Any,
+    rates: Rates,
+    position: Any,
+    day: Any,
+    status: Any,
+) -> bool:
+    """Enter with all legs, expire, or wait; return whether the position stays."""
+    order = orders[position.order]
+    known = quotes.known[order.row]
+    if quotes.ts[row] - known > terms.max_wait_us:
+        status[position.order] = Status.EXPIRED
+        day.accepted -= 1
+        return False
+    if quotes.ts[row] < known + terms.latency_us:
+        return True
+    gross, net, paid = 0.0, 0.0, 0.0
+    for k in range(4):
+        contract = order.legs[k]
+        if contract < 0:
+            continue
+        paise = executable_paise(quotes, row, contract, order.side[k], terms)
+        if paise == NOT_EXECUTABLE:
+            return True
+        position.entry_paise[k] = paise
+        gross += order.ratio[k] * paise
+        net += order.side[k] * order.ratio[k] * paise
+        paid += order.ratio[k] * paise * order.lots * quotes.lot[contract]
+    if abs(net) < MIN_BASIS_SHARE * gross - TOLERANCE:
+        status[position.order] = Status.THIN_BASIS
+        return False
+    for k in range(4):
+        if order.legs[k] >= 0:
+            quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
+            premium = position.entry_paise[k] * quantity
+            position.charges_paise[k] = order_charge_paise(premium, order.side[k], rates)
+    status[position.order] = Status.FILLED
+    position.stage = Stage.OPEN
+    position.entry_row = row
+    position.exit_row = -1
+    position.basis = abs(net) / 100.0
+    position.held = paid / 100.0
+    return True

@@ -1,0 +1,103 @@
+"""Steps 2 and 4 of an exit: decided, filled with all legs at one row, and booked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numba import njit
+
+from optiq.trade.book import MICROSECONDS_PER_MINUTE, Quotes, Records, Stage
+from optiq.trade.charges import Rates, order_charge_paise
+from optiq.trade.exits import Reason, exit_reason
+from optiq.trade.fills import (
+    NOT_EXECUTABLE,
+    against,
+    executable_paise,
+    is_worthless,
+    with_half_spread,
+)
+
+
+@njit(cache=True, error_model="numpy")
+def decide_exits(
+    row: int, quotes: Quotes, orders: Records, terms: Any, day: Any, active: Records
+) -> None:
+    """Step 2: ask the exit rule for each open position that is not leaving yet."""
+    for i in range(day.n_active):
+        position = active[i]
+        if position.stage != Stage.OPEN:
+            continue
+        held_us = quotes.ts[row] - quotes.ts[position.entry_row]
+        reason = exit_reason(
+            position.gain,
+            position.peak,
+            held_us / MICROSECONDS_PER_MINUTE,
+            orders[position.order],
+            position.askable,
+            terms.close_us - quotes.ts[row] <= terms.square_off_us,
+            day.over,
+        )
+        if reason != Reason.NONE:
+            position.stage = Stage.LEAVING
+            position.reason = reason
+            position.exit_decided_row = row
+
+
+@njit(cache=True, error_model="numpy")
+def try_exit(
+    row: int, quotes: Quotes, orders: Records, terms: Any, rates: Rates, position: Any
+) -> None:
+    """Leave with all legs at this row, or with none."""
+    order = orders[position.order]
+    for k in range(4):
+        contract = order.legs[k]
+        if contract < 0:
+            continue
+        if is_worthless(quotes, row, contract, order.side[k]):
+            position.exit_paise[k] = 0
+            continue
+        position.exit_paise[k] = executable_paise(quotes, row, contract, -order.side[k], terms)
+        if position.exit_paise[k] == NOT_EXECUTABLE:
+            return
+    charge_exit(quotes, order, rates, position)
+    position.exit_row = row
+
+
+@njit(cache=True, error_model="numpy")
+def charge_exit(quotes: Quotes, order: Any, rates: Rates, position: Any) -> None:
+    """Add the charges of the exit's orders to the position; a leg given up at 0.00 pays none."""
+    for k in range(4):
+        if order.legs[k] >= 0 and position.exit_paise[k] > 0:
+            quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
+            premium = position.exit_paise[k] * quantity
+            position.charges_paise[k] += order_charge_paise(premium, -order.side[k], rates)
+
+
+@njit(cache=True, error_model="numpy")
+def close(position: Any, orders: Records, quotes: Quotes, day: Any, closed: Records) -> None:
+    """Book a position that has left: gross less charges, to the paisa."""
+    order = orders[position.order]
+    for k in range(4):
+        if order.legs[k] >= 0:
+            quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
+            gain = position.exit_paise[k] - position.entry_paise[k]
+            day.realised_paise += order.side[k] * gain * quantity - position.charges_paise[k]
+    closed[day.n_closed] = position
+    day.n_closed += 1
+
+
+@njit(cache=True, error_model="numpy")
+def last_resort_paise(
+    last: int, quotes: Quotes, contract: int, side: int, position: Any, leg: int, terms: Any
+) -> int:
+    """Return a leg's price after the last row: executable, else its last mark, else its entry."""
+    if is_worthless(quotes, last, contract, side):
+        return 0
+    paise = executable_paise(quotes, last, contract, -side, terms)
+    if paise != NOT_EXECUTABLE:
+        return paise
+    if math.isnan(position.mark[leg]):
+        return position.entry_paise[leg]
+    value = with_half_spread(position.mark[leg], -side, terms.half_spread)
+    return against(value, -side, terms.slippage_ticks)

@@ -1,0 +1,68 @@
+"""Step 1 of a row: what open positions are worth, and whether the day is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from optiq.trade.book import Quotes, Records, Stage, Status
+from optiq.trade.exits import TOLERANCE
+from optiq.trade.fills import is_observed, mark
+
+
+@njit(cache=True, error_model="numpy")
+def mark_positions(
+    row: int, quotes: Quotes, orders: Records, terms: Any, day: Any, active: Records
+) -> None:
+    """Step 1: mark every open position, leaving ones too."""
+    for i in range(day.n_active):
+        position = active[i]
+        if position.stage == Stage.PENDING:
+            continue
+        order = orders[position.order]
+        unit_pnl, open_pnl = 0.0, 0.0
+        complete, observed = True, False
+        oldest, newest = quotes.chain_count[row], 0
+        legs = 0
+        for k in range(4):
+            contract = order.legs[k]
+            if contract < 0:
+                continue
+            legs += 1
+            value, source = mark(quotes, row, contract, terms.max_quote_age_us)
+            if source < 0:
+                complete = False
+                continue
+            position.mark[k] = value
+            observed = observed or is_observed(quotes, row, contract)
+            oldest = min(oldest, quotes.chain_count[source])
+            newest = max(newest, quotes.chain_count[source])
+            pnl = order.side[k] * order.ratio[k] * (value - position.entry_paise[k] / 100.0)
+            unit_pnl += pnl
+            open_pnl += pnl * order.lots * quotes.lot[contract]
+        position.askable = complete and observed and (legs == 1 or newest - oldest <= 1)
+        if complete:
+            position.gain = unit_pnl / position.basis
+            position.peak = max(position.peak, position.gain)
+            position.open_pnl = open_pnl
+
+
+@njit(cache=True, error_model="numpy")
+def judge_day(orders: Records, terms: Any, day: Any, active: Records, status: Any) -> None:
+    """Step 1, second half: end the day for good once too much is lost; cancel what is pending."""
+    if not day.over:
+        total = day.realised_paise / 100.0
+        for i in range(day.n_active):
+            total += active[i].open_pnl
+        day.over = total <= -terms.max_daily_loss + TOLERANCE
+    if day.over:
+        kept = 0
+        for i in range(day.n_active):
+            if active[i].stage == Stage.PENDING:
+                status[active[i].order] = Status.DAY_OVER
+            else:
+                if kept != i:
+                    active[kept] = active[i]
+                kept += 1
+        day.n_active = kept

@@ -1,0 +1,205 @@
+"""The walk: the only code that opens, marks and closes positions.
+
+``advance_rows`` takes the rows [a, b) of one day in turn. A backtest calls it once with all rows,
+paper trading with one row at a time; between calls everything lies in the :class:`Book`. The steps
+of a row: `marking`, `leaving` (decide), `entering` (decide), then fills, exits before entries.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from numba import njit
+
+from optiq.errors import InputError
+from optiq.market.panel import Panel
+from optiq.trade.book import Book, Quotes, Records, Stage, Status, quotes_of
+from optiq.trade.charges import Rates
+from optiq.trade.entering import decide_entries, try_entry
+from optiq.trade.exits import Reason
+from optiq.trade.fills import WalkSettings
+from optiq.trade.leaving import charge_exit, close, decide_exits, last_resort_paise, try_exit
+from optiq.trade.limits import Limits
+from optiq.trade.marking import judge_day, mark_positions
+from optiq.trade.terms import terms_of
+
+
+@dataclass(slots=True)
+class Walk:
+    """One day being walked: its quotes, its terms and its book."""
+
+    quotes: Quotes
+    orders: Records
+    terms: Records
+    rates: Rates
+    book: Book
+
+    @classmethod
+    def start(
+        cls,
+        panel: Panel,
+        orders: Records,
+        rates: Rates,
+        settings: WalkSettings | None = None,
+        limits: Limits | None = None,
+    ) -> Walk:
+        """Return the walk of a day before its first row; ``orders`` come from ``book.queue``."""
+        settings, limits = settings or WalkSettings(), limits or Limits()
+        if limits.capital is not None and (orders["side"] < 0).any():
+            raise InputError(
+                "limits.capital cannot judge sold legs: their margin is not modelled yet",
+                "switch limits.capital off or trade bought options only",
+            )
+        return cls(
+            quotes=quotes_of(panel),
+            orders=orders,
+            terms=terms_of(panel, settings, limits),
+            rates=rates,
+            book=Book.opened(len(orders), limits.max_open, limits.max_trades_per_day),
+        )
+
+    def advance(self, to_row: int) -> None:
+        """Walk the rows not walked yet, up to and without ``to_row``."""
+        book = self.book
+        advance_rows(
+            int(book.day["rows"][0]),
+            to_row,
+            self.quotes,
+            self.orders,
+            self.terms,
+            self.rates,
+            book.day,
+            book.active,
+            book.closed,
+            book.status,
+        )
+
+    def finish(self) -> None:
+        """End the day: pending entries expire, whatever is open leaves at the last row."""
+        book = self.book
+        finish_day(
+            self.quotes,
+            self.orders,
+            self.terms,
+            self.rates,
+            book.day,
+            book.active,
+            book.closed,
+            book.status,
+        )
+
+
+def walk_day(
+    panel: Panel,
+    orders: Records,
+    rates: Rates,
+    settings: WalkSettings | None = None,
+    limits: Limits | None = None,
+) -> Book:
+    """Walk a whole day and finish it; the book then holds every trade and every refusal."""
+    walk = Walk.start(panel, orders, rates, settings, limits)
+    walk.advance(panel.n_rows)
+    walk.finish()
+    return walk.book
+
+
+@njit(cache=True, error_model="numpy")
+def advance_rows(
+    a: int,
+    b: int,
+    quotes: Quotes,
+    orders: Records,
+    all_terms: Records,
+    rates: Rates,
+    days: Records,
+    active: Records,
+    closed: Records,
+    status: Any,
+) -> None:
+    """Walk the rows [a, b); ``all_terms`` and ``days`` have one record each."""
+    terms, day = all_terms[0], days[0]
+    for row in range(a, b):
+        if not math.isnan(quotes.spot[row]):
+            day.spot = quotes.spot[row]
+        if day.n_active > 0:
+            mark_positions(row, quotes, orders, terms, day, active)
+        judge_day(orders, terms, day, active, status)
+        decide_exits(row, quotes, orders, terms, day, active)
+        if day.next_order < len(orders) and orders[day.next_order].row == row:
+            decide_entries(row, quotes, orders, terms, day, active, closed, status)
+        if day.n_active > 0:
+            _fill(row, quotes, orders, terms, rates, day, active, closed, status)
+        day.rows = row + 1
+
+
+@njit(cache=True, error_model="numpy")
+def _fill(
+    row: int,
+    quotes: Quotes,
+    orders: Records,
+    terms: Any,
+    rates: Rates,
+    day: Any,
+    active: Records,
+    closed: Records,
+    status: Any,
+) -> None:
+    """Step 4: fill exits, then entries, at the first row late enough that can."""
+    for i in range(day.n_active):
+        position = active[i]
+        if position.stage == Stage.LEAVING:
+            decided = position.exit_decided_row
+            if quotes.ts[row] >= quotes.known[decided] + terms.latency_us:
+                try_exit(row, quotes, orders, terms, rates, position)
+    kept = 0
+    for i in range(day.n_active):
+        position = active[i]
+        keep = True
+        if position.stage == Stage.PENDING:
+            keep = try_entry(row, quotes, orders, terms, rates, position, day, status)
+        elif position.exit_row >= 0 and position.stage == Stage.LEAVING:
+            close(position, orders, quotes, day, closed)
+            keep = False
+        if keep:
+            if kept != i:
+                active[kept] = position
+            kept += 1
+    day.n_active = kept
+
+
+@njit(cache=True, error_model="numpy")
+def finish_day(
+    quotes: Quotes,
+    orders: Records,
+    all_terms: Records,
+    rates: Rates,
+    days: Records,
+    active: Records,
+    closed: Records,
+    status: Any,
+) -> None:
+    """Expire what is pending and close what is open, leg by leg, at the last row walked."""
+    terms, day = all_terms[0], days[0]
+    last = day.rows - 1
+    for i in range(day.n_active):
+        position = active[i]
+        if position.stage == Stage.PENDING:
+            status[position.order] = Status.EXPIRED
+            day.accepted -= 1
+            continue
+        order = orders[position.order]
+        if position.stage == Stage.OPEN:
+            position.reason = Reason.EOD
+            position.exit_decided_row = last
+        for k in range(4):
+            if order.legs[k] >= 0:
+                position.exit_paise[k] = last_resort_paise(
+                    last, quotes, order.legs[k], order.side[k], position, k, terms
+                )
+        charge_exit(quotes, order, rates, position)
+        position.exit_row = last
+        position.stale = True
+        close(position, orders, quotes, day, closed)
+    day.n_active = 0
