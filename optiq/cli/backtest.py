@@ -1,0 +1,78 @@
+"""``optiq backtest``: replay stored days, print what they came to, write the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optiq.cli.options import (
+    RUNS,
+    STORE,
+    ConfigOption,
+    DateOption,
+    FromOption,
+    JsonOption,
+    SetOption,
+    StoreOption,
+    ToOption,
+    UnderlyingOption,
+)
+
+StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategy",
+        metavar="NAME|all|FILE",
+        help="A strategy's name or a Python file; may be repeated. Without it, all that ship.",
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder of the run; without it, a new one in data/runs."),
+]
+
+
+def backtest(
+    strategy: StrategyOption = None,
+    underlying: UnderlyingOption = "NIFTY",
+    date: DateOption = None,
+    from_date: FromOption = None,
+    to_date: ToOption = None,
+    out: OutOption = None,
+    overrides: SetOption = None,
+    config: ConfigOption = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay stored days through strategies, net of every charge of the date.
+
+    The run's folder holds trades, decisions, equity, the summary and the settings as resolved.
+    """
+    import datetime as dt
+
+    from optiq.cli.config import folder, resolved_toml
+    from optiq.cli.output import emit, progress
+    from optiq.cli.settings import run_settings
+    from optiq.market.schema import IST
+    from optiq.market.store import Store
+    from optiq.report.tables import show_run
+    from optiq.run.stored import backtest_stored, run_name, sessions
+
+    settings, strategies, resolved = run_settings(strategy or [], config, overrides or [])
+    days = sessions(Store(store), underlying, date or from_date, date or to_date)
+    name = run_name(dt.datetime.now(IST), underlying, strategies)
+    target = out or folder("runs", RUNS, config) / name
+    with progress("Backtesting", total=len(days), unit="days", quiet=as_json) as advance:
+        run = backtest_stored(
+            Store(store),
+            underlying,
+            days,
+            strategies,
+            settings,
+            target,
+            resolved_toml(resolved),
+            advance=advance,
+        )
+    emit(run.summary, as_json=as_json, show=lambda screen: show_run(screen, run.summary))

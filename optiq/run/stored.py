@@ -1,0 +1,116 @@
+"""Backtest the days of a store into a run directory."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optiq.errors import MissingDataError
+from optiq.market.context import Context
+from optiq.market.panel import Panel
+from optiq.market.store import Store
+from optiq.run.backtest import Scorer, Settings, backtest
+from optiq.run.directory import RunDirectory
+from optiq.run.summary import Tally
+from optiq.trade.ledger import Columns
+from optiq.trade.strategies import Strategy
+
+COMMON_FIELDS = ("ltp", "bid", "ask")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run: where it lies, its figures and its trades."""
+
+    path: Path
+    summary: dict[str, Any]
+    trades: Columns
+
+
+def sessions(
+    store: Store, underlying: str, start: dt.date | None, end: dt.date | None
+) -> list[dt.date]:
+    """Return the stored days of an underlying from ``start`` to ``end``, both included."""
+    stored = [day.date for day in store.days(underlying)]
+    chosen = [
+        day for day in stored if (start is None or day >= start) and (end is None or day <= end)
+    ]
+    if chosen:
+        return chosen
+    if not stored:
+        raise MissingDataError(
+            f"{store.root} holds no {underlying}", "optiq ingest SOURCE, or optiq data ls"
+        )
+    asked = str(start) if start == end else f"{start or 'the first'} to {end or 'the last'}"
+    raise MissingDataError(
+        f"no {underlying} day in {store.root} for {asked}",
+        f"stored are {stored[0]} to {stored[-1]}; see optiq data ls",
+    )
+
+
+def fields_of(strategies: list[Strategy]) -> tuple[str, ...]:
+    """Return the panel fields a run reads anyway, so that each file is read once."""
+    return tuple(dict.fromkeys([*COMMON_FIELDS, *(n for s in strategies for n in s.needs)]))
+
+
+def panels(
+    store: Store, underlying: str, dates: list[dt.date], fields: tuple[str, ...]
+) -> Iterator[tuple[Panel, Context]]:
+    """Read the days one after the other, each with what the days before it say."""
+    for date in dates:
+        yield store.read_panel(underlying, date, fields), store.context(underlying, date)
+
+
+def backtest_stored(
+    store: Store,
+    underlying: str,
+    dates: list[dt.date],
+    strategies: list[Strategy],
+    settings: Settings,
+    out: Path,
+    config_toml: str,
+    scorer: Scorer | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> Run:
+    """Walk the stored days, write the run to ``out`` and return its figures.
+
+    ``advance`` is told after each day, for a progress bar.
+    """
+    started, tally = time.perf_counter(), Tally()
+    days = panels(store, underlying, dates, fields_of(strategies))
+    with RunDirectory(out) as directory:
+        for day in backtest(days, strategies, settings, scorer):
+            directory.add(day)
+            tally.add(day)
+            if advance is not None:
+                advance(1)
+        summary = {
+            "run": str(out),
+            "underlying": underlying,
+            "from": dates[0].isoformat(),
+            "to": dates[-1].isoformat(),
+            "strategies": [strategy.name for strategy in strategies],
+            **tally.summary(settings),
+            "elapsed_s": round(time.perf_counter() - started, 3),
+        }
+        trades = directory.complete(summary, config_toml)
+    return Run(out, summary, trades)
+
+
+def run_name(now: dt.datetime, underlying: str, strategies: list[Strategy]) -> str:
+    """Return a folder name that sorts by time and says what was run."""
+    what = strategies[0].name if len(strategies) == 1 else f"{len(strategies)}-strategies"
+    return f"{now:%Y%m%d-%H%M%S}-{underlying.lower()}-{what}"
+
+
+def net_by_day(trades: Columns) -> tuple[Any, Any]:
+    """Return the session days with a trade and the net of each, rupees to the paisa."""
+    days, index = np.unique(trades["exit_ts"].astype("datetime64[D]"), return_inverse=True)
+    paise = np.bincount(index, np.rint(trades["net_pnl"] * 100))
+    return days, paise / 100

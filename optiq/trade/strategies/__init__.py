@@ -1,0 +1,114 @@
+"""The strategies that come with optiq, one file each, and what makes a module a strategy.
+
+A strategy is a module with a frozen dataclass ``Params``, a function
+``entries(panel, context, params) -> Orders`` and, if it likes, ``NEEDS``: the panel fields
+without which it stays silent.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from optiq.errors import StrategyError
+from optiq.market.context import Context
+from optiq.market.panel import Panel
+from optiq.trade.orders import MAX_LEGS, NO_LEG, Orders
+
+BUILT_IN = ("gamma_scalping", "institutional_oi")
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A strategy's name, its rule and the parameters it runs with."""
+
+    name: str
+    rule: Callable[[Panel, Context, Any], Orders]
+    params_type: type[Any]
+    params: Any
+    needs: tuple[str, ...]
+    about: str
+
+    def entries(self, panel: Panel, context: Context) -> Orders:
+        """Return the checked orders of a panel; none where the day lacks what the rule needs."""
+        if self.missing(panel):
+            return Orders.empty()
+        orders = self.rule(panel, context, self.params)
+        check_orders(self.name, orders, panel)
+        return orders
+
+    def missing(self, panel: Panel) -> tuple[str, ...]:
+        """Return the needed fields that the whole day lacks."""
+        return tuple(name for name in self.needs if np.isnan(panel.fields[name]).all())
+
+
+def built_in(name: str, params: Any = None) -> Strategy:
+    """Return one of the strategies that come with optiq; default parameters unless given."""
+    if name not in BUILT_IN:
+        raise StrategyError(
+            f"no strategy named {name!r}", f"one of {', '.join(BUILT_IN)}, or a path to a .py file"
+        )
+    return from_module(name, importlib.import_module(f"{__name__}.{name}"), params)
+
+
+def from_module(name: str, module: ModuleType, params: Any = None) -> Strategy:
+    """Return the strategy a module holds; an error that names it where it holds none."""
+    params_type, rule = getattr(module, "Params", None), getattr(module, "entries", None)
+    if not (isinstance(params_type, type) and is_dataclass(params_type)):
+        raise StrategyError(
+            f"strategy {name!r} has no dataclass `Params`",
+            "add `@dataclass(frozen=True) class Params:` with its thresholds",
+        )
+    if not callable(rule):
+        raise StrategyError(
+            f"strategy {name!r} has no function `entries`",
+            "add `def entries(panel, context, params): ...` returning Orders",
+        )
+    return Strategy(
+        name=name,
+        rule=rule,
+        params_type=params_type,
+        params=params_type() if params is None else params,
+        needs=tuple(getattr(module, "NEEDS", ())),
+        about=(module.__doc__ or "").strip(),
+    )
+
+
+def check_orders(name: str, orders: object, panel: Panel) -> None:
+    """Refuse, naming the strategy, whatever the walk could not make sense of."""
+    if not isinstance(orders, Orders):
+        raise StrategyError(
+            f"strategy {name!r} returned {type(orders).__name__}, not Orders",
+            "build them with Orders.single(...) or Orders.packages(...)",
+        )
+    shapes = {orders.legs.shape, orders.side.shape, orders.ratio.shape}
+    if shapes != {(len(orders), MAX_LEGS)}:
+        raise StrategyError(
+            f"strategy {name!r} gave legs of shapes {sorted(shapes)} for {len(orders)} orders",
+            f"legs, side and ratio have shape (n, {MAX_LEGS})",
+        )
+    if len(orders) == 0:
+        return
+    has_leg = orders.legs != NO_LEG
+    faults = (
+        ((orders.row < 0) | (orders.row >= panel.n_rows), "a row the panel does not have"),
+        (~panel.is_chain[orders.row.clip(0, panel.n_rows - 1)], "a monitor row"),
+        ((orders.legs < NO_LEG).any(axis=1), "a contract the panel does not have"),
+        ((orders.legs >= panel.n_contracts).any(axis=1), "a contract the panel does not have"),
+        (~has_leg[:, 0], "no first leg"),
+        ((has_leg & (np.abs(orders.side) != 1)).any(axis=1), "a side other than +1 or -1"),
+        ((has_leg & (orders.ratio < 1)).any(axis=1), "a ratio below 1"),
+        (~((orders.strength >= 0) & (orders.strength <= 100)), "a strength outside 0 to 100"),
+    )
+    for wrong, what in faults:
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            raise StrategyError(
+                f"strategy {name!r}: order {first} at row {int(orders.row[first])} has {what}",
+                "see `optiq strategies show` for the shape of orders",
+            )

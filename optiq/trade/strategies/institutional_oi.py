@@ -1,0 +1,66 @@
+"""Follow large changes of open interest near the money.
+
+Once sold as "Quantum Edge V2 ML": it is rules, not machine learning. Practitioners describe
+open-interest build-up at https://oidata.in/blog and https://trade-pulse.in/learn/oi-buildup-patterns.
+Whether growing open interest means that buyers or writers came is a reading, not a fact: the
+default takes them for buyers, so open interest growing on a put is bearish.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from optiq.market.context import Context
+from optiq.market.panel import Panel
+from optiq.market.schema import FloatArray
+from optiq.trade.orders import ExitRule, Orders
+from optiq.trade.tradability import Tradable, strikes_from_the_money, tradable
+
+NEEDS = ("ltp", "oi", "oi_change", "volume")
+
+
+@dataclass(frozen=True, slots=True)
+class Params(Tradable):
+    """Thresholds of institutional open interest.
+
+    ``strikes`` each side of the money; ``oi_change_min`` as a fraction of the previous session's
+    open interest; ``volume_min_lots`` traded today; exits as fractions of the premium.
+    """
+
+    strikes: int = 2
+    oi_change_min: float = 0.15
+    volume_min_lots: float = 1000.0
+    reading: Literal["buyers", "writers"] = "buyers"
+    target: float = 0.30
+    stop: float = 0.12
+
+
+def entries(panel: Panel, context: Context, params: Params) -> Orders:
+    """Buy the at-the-money call where a signal is bullish, the put where one is bearish.
+
+    Strength grows with the largest relative change behind the signal: 13 at 15 %, 50 at 100 %.
+    """
+    steps = strikes_from_the_money(panel, params.min_life_minutes)
+    change = relative_oi_change(panel)
+    signal = (np.abs(steps) <= params.strikes) & (np.abs(change) > params.oi_change_min)
+    signal &= panel.volume > params.volume_min_lots * panel.lot
+    reading = 1 if params.reading == "buyers" else -1
+    direction = panel.right * np.sign(change) * reading
+    size = np.where(signal, np.abs(change), 0.0)
+    bullish = np.where(direction > 0, size, 0.0).max(axis=1, initial=0.0)
+    bearish = np.where(direction < 0, size, 0.0).max(axis=1, initial=0.0)
+    conviction = np.where(panel.right > 0, bullish[:, None], bearish[:, None])
+    mask = tradable(panel, params) & (steps == 0) & (conviction > 0)
+    strength = 100.0 * conviction / (1.0 + conviction)
+    rule = ExitRule(target=params.target, stop=params.stop)
+    return Orders.single(panel, mask, strength=strength, rule=rule)
+
+
+def relative_oi_change(panel: Panel) -> FloatArray:
+    """Return the change of open interest over the previous session's, NaN where there was none."""
+    previous = panel.oi - panel.oi_change
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(previous > 0, panel.oi_change / previous, np.nan)
