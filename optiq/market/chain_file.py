@@ -1,0 +1,201 @@
+"""One day's Parquet file: fixed columns, a row group an expiry, its content's id in the footer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from optiq.errors import DamagedError
+from optiq.market.day_arrays import Columns, n_quotes
+from optiq.market.schema import COLUMNS, FIELDS, GREEKS, AnyArray
+
+VENDOR_GREEKS = tuple(f"{name}_vendor" for name in GREEKS)
+ALL_COLUMNS = (*COLUMNS, *VENDOR_GREEKS, "is_chain")
+"""Every file has every column, so that a reader may glob over all days."""
+
+CONTENT_KEY = b"optiq.content_id"
+_TIME = pa.timestamp("us", tz="UTC")
+_TYPES = {
+    "ts": _TIME,
+    "received_ts": _TIME,
+    "expiry": pa.date32(),
+    "right": pa.dictionary(pa.int8(), pa.string()),
+    "is_chain": pa.bool_(),
+}
+SCHEMA = pa.schema([(name, _TYPES.get(name, pa.float32())) for name in ALL_COLUMNS])
+_SIDES = pa.array(["CE", "PE"])
+
+
+def content_id(underlying: str, date: dt.date, columns: Mapping[str, AnyArray]) -> str:
+    """Return the digest of a day's stored values; equal content has an equal id.
+
+    A column that says nothing counts as one that is not there.
+    """
+    digest = hashlib.sha256(f"{underlying} {date}".encode())
+    for name in ALL_COLUMNS:
+        if name in columns and _says_something(name, columns[name]):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(as_stored(name, columns[name])).data.cast("B"))
+    return digest.hexdigest()[:32]
+
+
+def _says_something(name: str, values: AnyArray) -> bool:
+    if name == "is_chain":
+        return not values.all()
+    return name == "right" or not np.isnan(values).all()
+
+
+def as_stored(name: str, values: AnyArray) -> AnyArray:
+    """Return a column in the width it is stored in, every NaN with the same bits."""
+    if name in ("ts", "received_ts"):
+        return values.astype("datetime64[us]").view(np.int64)
+    if name == "expiry":
+        return values.astype("datetime64[D]").view(np.int64)
+    if name == "right":
+        return values.astype(np.int8)
+    if name == "is_chain":
+        return values.astype(np.uint8)
+    narrow = values.astype(np.float32)
+    narrow[np.isnan(narrow)] = np.nan
+    return narrow
+
+
+def write(path: Path, columns: Columns, identity: str) -> None:
+    """Write sorted columns to ``path`` and flush them to the disk."""
+    table = _table(columns)
+    expiry = columns["expiry"].view(np.int64)
+    edges = [0, *(np.flatnonzero(np.diff(expiry)) + 1).tolist(), n_quotes(columns)]
+    schema = SCHEMA.with_metadata({CONTENT_KEY: identity.encode()})
+    with path.open("wb") as file:
+        with pq.ParquetWriter(
+            file,
+            schema,
+            compression="zstd",
+            use_dictionary=["right"],
+            store_schema=True,
+        ) as writer:
+            for start, stop in pairwise(edges):
+                writer.write_table(table.slice(start, stop - start), row_group_size=stop - start)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _table(columns: Columns) -> pa.Table:
+    length = n_quotes(columns)
+    arrays = [
+        _arrow(name, columns[name]) if name in columns else _absent(name, length)
+        for name in ALL_COLUMNS
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def _absent(name: str, length: int) -> pa.Array:
+    if name == "is_chain":
+        return pa.array(np.ones(length, np.bool_))
+    return pa.nulls(length, SCHEMA.field(name).type)
+
+
+def _arrow(name: str, values: AnyArray) -> pa.Array:
+    if name in ("ts", "received_ts"):
+        return pa.array(values.astype("datetime64[us]"), pa.timestamp("us")).cast(_TIME)
+    if name == "right":
+        codes = pa.array((values < 0).astype(np.int8))
+        return pa.DictionaryArray.from_arrays(codes, _SIDES)
+    if name == "expiry":
+        return pa.array(values.astype("datetime64[D]"), pa.date32())
+    if name == "is_chain":
+        return pa.array(values.astype(np.bool_))
+    return pa.array(values.astype(np.float32), from_pandas=True)
+
+
+@dataclass(frozen=True)
+class ChainFile:
+    """An opened chain file whose footer has been read once."""
+
+    path: Path
+    metadata: pq.FileMetaData
+
+    @property
+    def content_id(self) -> str:
+        """The id its writer gave it; empty where a stranger wrote it."""
+        return str((self.metadata.metadata or {}).get(CONTENT_KEY, b"").decode())
+
+    def read(self, names: Iterable[str]) -> Columns:
+        """Return columns as arrays; those that say nothing (no value anywhere) are left out."""
+        told = self._columns_told
+        wanted = [name for name in names if name in told]
+        try:
+            with pq.ParquetFile(self.path, metadata=self.metadata) as file:
+                table = file.read(columns=wanted)
+        except (pa.ArrowException, OSError) as reason:
+            raise _damaged(self.path, reason) from reason
+        return {name: _numpy(name, table.column(name)) for name in wanted}
+
+    @cached_property
+    def _columns_told(self) -> frozenset[str]:
+        """Columns with at least one value, by the footer alone; ``is_chain`` if any is false."""
+        told = set()
+        for index, column in enumerate(self.metadata.schema.names):
+            groups = range(self.metadata.num_row_groups)
+            chunks = (self.metadata.row_group(group).column(index) for group in groups)
+            if any(_tells(column, chunk.statistics) for chunk in chunks):
+                told.add(column)
+        return frozenset(told)
+
+    def read_all(self) -> Columns:
+        """Return every column."""
+        return self.read(ALL_COLUMNS)
+
+
+def _tells(column: str, statistics: pq.Statistics | None) -> bool:
+    if statistics is None:
+        return True
+    if column == "is_chain" and statistics.has_min_max:
+        return not statistics.min
+    return not statistics.has_null_count or statistics.num_values > 0
+
+
+def open_chain(path: Path) -> ChainFile | None:
+    """Read the footer of a chain file; None where there is no file."""
+    try:
+        return ChainFile(path, pq.read_metadata(path))
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowException, OSError) as reason:
+        raise _damaged(path, reason) from reason
+
+
+def _damaged(path: Path, reason: Exception) -> DamagedError:
+    return DamagedError(
+        f"{path}: cannot be read ({reason})", "delete the day's folder and ingest its source again"
+    )
+
+
+def _numpy(name: str, column: pa.ChunkedArray) -> AnyArray:
+    if name == "right":
+        parts = [_sides(chunk) for chunk in column.chunks]
+        return np.concatenate(parts) if parts else np.empty(0, np.int8)
+    values: AnyArray = column.to_numpy()
+    if name in ("ts", "received_ts"):
+        return values.astype("datetime64[us]", copy=False)
+    if name == "expiry":
+        return values.astype("datetime64[D]", copy=False)
+    return values if name == "is_chain" or name in FIELDS else values.astype(np.float32, copy=False)
+
+
+def _sides(chunk: pa.DictionaryArray | pa.StringArray) -> AnyArray:
+    if not isinstance(chunk, pa.DictionaryArray):
+        chunk = chunk.dictionary_encode()
+    signs = np.array([1 if name == "CE" else -1 for name in chunk.dictionary.to_pylist()], np.int8)
+    codes: AnyArray = chunk.indices.to_numpy(zero_copy_only=False)
+    return signs[codes]
