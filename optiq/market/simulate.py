@@ -1,0 +1,210 @@
+"""A whole simulated market, session after session: a function of its settings and nothing else.
+
+Each session draws from streams of its own, one per part of the market, and takes from the session
+before only what `MarketState` holds: so a market of three days is the beginning of one of ten, and
+planting an edge changes no other draw.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from optiq.errors import RuleError
+from optiq.market import calendar
+from optiq.market import simulated_quotes as quotes
+from optiq.market import simulated_spot as spot
+from optiq.market import simulated_surface as surface
+from optiq.market.calendar import Session
+from optiq.market.panel import minute_of_day
+from optiq.market.schema import UNDERLYINGS, AnyArray, BoolArray, FloatArray, TimeArray
+from optiq.market.simulated_chain import Chain, list_chain
+from optiq.market.simulated_interest import ContractKey
+from optiq.market.simulated_settings import FIRST_LEVEL, Simulation
+from optiq.market.simulated_tape import (
+    Seeds,
+    as_columns,
+    interest_fields,
+    open_interest,
+    published,
+    quoted_fields,
+)
+from optiq.market.simulated_truth import probability_up
+
+
+@dataclass(frozen=True)
+class MarketState:
+    """What one session hands to the next; open interest in lots at its close."""
+
+    weather: spot.Weather
+    mood: surface.Mood
+    open_interest: Mapping[ContractKey, float]
+
+
+@dataclass(frozen=True)
+class SimulatedDay:
+    """One session.
+
+    Attributes
+    ----------
+    columns
+        The quotes under the store's names: ``ts`` in UTC, quantities in units, sorted.
+    truth
+        Per recorded snapshot, (n_rows,): ``ts spot horizon_minutes spot_ahead probability_up
+        log_volatility`` and ``latent_<plant>``; NaN where the session ends before the horizon.
+    """
+
+    date: dt.date
+    columns: dict[str, AnyArray]
+    truth: dict[str, AnyArray]
+
+
+def simulate_days(simulation: Simulation) -> Iterator[SimulatedDay]:
+    """Yield the sessions in order, the same for the same settings."""
+    state = first_state(simulation)
+    for session in sessions_of(simulation):
+        day, state = simulate_day(simulation, session, state)
+        yield day
+
+
+def sessions_of(simulation: Simulation) -> list[Session]:
+    """Return the sessions asked for; a Muhurat evening whose hours nobody knows is left out."""
+    found: list[Session] = []
+    date = simulation.start
+    while len(found) < simulation.days:
+        if calendar.is_session(date, simulation.underlying):
+            found += _known_session(date, simulation.underlying)
+        date += calendar.ONE_DAY
+    return found
+
+
+def _known_session(date: dt.date, underlying: str) -> list[Session]:
+    try:
+        return [calendar.session(date, underlying)]
+    except RuleError:
+        if calendar.is_expiry_day_possible(date, underlying):
+            raise
+        return []
+
+
+def first_state(simulation: Simulation) -> MarketState:
+    """Return the market on the evening before its first session."""
+    rng = _stream([simulation.seed, UNDERLYINGS.index(simulation.underlying)], "first")
+    law = simulation.laws.spot
+    nudge, log_volatility, regime = rng.standard_normal(3).tolist()
+    return MarketState(
+        weather=spot.Weather(
+            level=FIRST_LEVEL[simulation.underlying] * math.exp(0.02 * nudge),
+            log_volatility=law.spread_of_log_volatility * log_volatility,
+            regime=0 if abs(regime) < 0.5 else int(math.copysign(1, regime)),
+        ),
+        mood=surface.Mood(tilt=1.0, carry=simulation.laws.surface.carry),
+        open_interest={},
+    )
+
+
+def simulate_day(
+    simulation: Simulation, session: Session, state: MarketState
+) -> tuple[SimulatedDay, MarketState]:
+    """Return one session and the state after it."""
+    seeds = _seeds_of(simulation, session.date)
+    path, regime = _path_of(simulation, session, state, seeds)
+    mood = surface.next_mood(state.mood, simulation.laws.surface, seeds("mood"))
+    chain = list_chain(simulation, session.date, path.opening)
+    ts = row_times(session, len(path.level), simulation.row_seconds)
+    options = surface.session_surface(
+        path,
+        mood,
+        chain.sessions_left,
+        (chain.closes[:, None] - ts) / np.timedelta64(1, "m"),
+        simulation.laws.spot,
+        simulation.laws.surface,
+    )
+    minutes = session.close_minute - session.open_minute
+    hour = spot.hours_pulse(minutes, simulation.row_seconds)
+    fields = quoted_fields(simulation, chain, options, path, hour, seeds)
+    before, lots = open_interest(
+        simulation, chain, options, fields["volume"], state.open_interest, seeds
+    )
+    fields |= interest_fields(chain, before, lots)
+    kept = quotes.kept_rows(len(ts), seeds("recorder")) & ~_in_breaks(session, ts)
+    missing = quotes.missing_cells(fields["ltp"].shape, simulation.laws.quotes, seeds("gaps"))
+    truth = _truth_of(simulation, path, ts)
+    day = SimulatedDay(
+        session.date,
+        as_columns(chain, ts, path.level, fields, kept, missing),
+        {name: values[kept] for name, values in truth.items()},
+    )
+    weather = spot.Weather(float(path.level[-1]), float(path.log_volatility[-1]), regime)
+    after = _interest_after(state, chain, lots, session.date)
+    return day, MarketState(weather, mood, after)
+
+
+def _path_of(
+    simulation: Simulation, session: Session, state: MarketState, seeds: Seeds
+) -> tuple[spot.SpotPath, int]:
+    """Return the index's path and the trend that the night brought."""
+    law = simulation.laws.spot
+    opening = spot.overnight(state.weather, law, seeds("night"))
+    minutes = session.close_minute - session.open_minute
+    share = spot.variance_shares(minutes, simulation.row_seconds, law)
+    signals = simulation.signals
+    noise = [seeds(f"plant {p.name}").standard_normal(len(share)) for p in simulation.plants]
+    own_noise = np.reshape(noise, (len(signals), len(share)))
+    lag = simulation.horizon_rows
+    path = spot.session_path(opening, share, law, signals, lag, seeds("spot"), own_noise)
+    return path, opening.regime
+
+
+def row_times(session: Session, n_rows: int, row_seconds: float) -> TimeArray:
+    """Return the snapshots' moments, the last on the close where the rows divide the session."""
+    steps = np.round(np.arange(1, n_rows + 1) * row_seconds * 1e6).astype("timedelta64[us]")
+    times: TimeArray = session.open_utc + steps
+    return times
+
+
+def _in_breaks(session: Session, ts: TimeArray) -> BoolArray:
+    minute = minute_of_day(ts)
+    paused = np.zeros(len(ts), np.bool_)
+    for start, end in session.breaks:
+        paused |= (minute > start) & (minute < end)
+    return paused
+
+
+def _interest_after(
+    state: MarketState, chain: Chain, lots: FloatArray, date: dt.date
+) -> dict[ContractKey, float]:
+    alive = {key: held for key, held in state.open_interest.items() if key[0] > date}
+    return alive | dict(zip(chain.keys, lots[:, -1].tolist(), strict=True))
+
+
+def _truth_of(simulation: Simulation, path: spot.SpotPath, ts: TimeArray) -> dict[str, AnyArray]:
+    """Return the hidden state of each row and the best forecast that it allows."""
+    lag = simulation.horizon_rows
+    level = published(path.level)
+    ahead = np.concatenate([level[lag:], np.full(min(lag, len(level)), np.nan)])
+    latent = {
+        f"latent_{plant.name}": path.latent[index] for index, plant in enumerate(simulation.plants)
+    }
+    return {
+        "ts": ts,
+        "spot": level,
+        "horizon_minutes": np.full(len(ts), lag * simulation.row_seconds / 60.0),
+        "spot_ahead": ahead,
+        "probability_up": probability_up(path, simulation.laws.spot, simulation.signals, lag),
+        "log_volatility": path.log_volatility,
+        **latent,
+    }
+
+
+def _seeds_of(simulation: Simulation, date: dt.date) -> Seeds:
+    index = UNDERLYINGS.index(simulation.underlying)
+    return lambda part: _stream([simulation.seed, index, date.toordinal()], part)
+
+
+def _stream(entropy: list[int], part: str) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence([*entropy, *part.encode()]))
