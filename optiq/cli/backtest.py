@@ -63,7 +63,7 @@ def backtest(
     settings, strategies, resolved = run_settings(strategy or [], config, overrides or [])
     days = sessions(Store(store), underlying, date or from_date, date or to_date)
     name = run_name(dt.datetime.now(IST), underlying, strategies)
-    target = out or folder("runs", RUNS, config) / name
+    runs = folder("runs", RUNS, config)
     with progress("Backtesting", total=len(days), unit="days", quiet=as_json) as advance:
         run = backtest_stored(
             Store(store),
@@ -71,8 +71,8 @@ def backtest(
             days,
             strategies,
             settings,
-            target,
-            resolved_toml(resolved),
+            out or runs / name,
+            resolved_toml(resolved, {"store": store, "runs": runs}),
             advance=advance,
         )
     emit(run.summary, as_json=as_json, show=lambda screen: show_run(screen, run.summary))

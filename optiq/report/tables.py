@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from optiq.report.money import profit, rupees
 
@@ -48,7 +49,7 @@ def _money(summary: dict[str, Any]) -> Table:
     table.add_column(justify="right")
     table.add_column(style="dim")
     table.add_column(justify="right")
-    left = [
+    left: list[tuple[str, str | Text]] = [
         ("trades", f"{summary['trades']:,}"),
         ("win rate (net)", _percent(summary["win_rate"])),
         ("profit factor", _ratio(summary["profit_factor"])),
@@ -118,6 +119,7 @@ def show_bands(screen: Console, result: dict[str, Any]) -> None:
     screen.print(table)
     saved = result["quotes_saved"] / max(1, result["quotes_scanned_wide"])
     screen.print(
-        f"{result['strategy']} on {result['days']} days of {result['underlying']}: the tighter band "
-        f"loses {result['signals_lost']:,} signals and saves {saved:.1%} of the scanning."
+        f"{result['strategy']} on {result['days']} days of {result['underlying']}: "
+        f"the tighter band loses {result['signals_lost']:,} signals "
+        f"and saves {saved:.1%} of the scanning."
     )

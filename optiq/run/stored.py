@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from optiq.errors import MissingDataError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
-from optiq.market.store import Store
+from optiq.market.store import Store, context_before
 from optiq.run.backtest import Scorer, Settings, backtest
 from optiq.run.directory import RunDirectory
 from optiq.run.summary import Tally
@@ -63,8 +61,9 @@ def panels(
     store: Store, underlying: str, dates: list[dt.date], fields: tuple[str, ...]
 ) -> Iterator[tuple[Panel, Context]]:
     """Read the days one after the other, each with what the days before it say."""
+    stored = store.days(underlying)
     for date in dates:
-        yield store.read_panel(underlying, date, fields), store.context(underlying, date)
+        yield store.read_panel(underlying, date, fields), context_before(stored, date)
 
 
 def backtest_stored(
@@ -107,10 +106,3 @@ def run_name(now: dt.datetime, underlying: str, strategies: list[Strategy]) -> s
     """Return a folder name that sorts by time and says what was run."""
     what = strategies[0].name if len(strategies) == 1 else f"{len(strategies)}-strategies"
     return f"{now:%Y%m%d-%H%M%S}-{underlying.lower()}-{what}"
-
-
-def net_by_day(trades: Columns) -> tuple[Any, Any]:
-    """Return the session days with a trade and the net of each, rupees to the paisa."""
-    days, index = np.unique(trades["exit_ts"].astype("datetime64[D]"), return_inverse=True)
-    paise = np.bincount(index, np.rint(trades["net_pnl"] * 100))
-    return days, paise / 100

@@ -1,0 +1,147 @@
+"""The options that several commands share, as annotated types."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STORE = Path("data/store")
+MODELS = Path("models")
+RUNS = Path("data/runs")
+"""The folders a command uses when neither option, variable nor file names another."""
+
+
+def parse_date(text: str | dt.date) -> dt.date:
+    """Read YYYY-MM-DD; a date, as typer hands over a default, stays one.
+
+    >>> parse_date("2026-08-03")
+    datetime.date(2026, 8, 3)
+    """
+    if isinstance(text, dt.date):
+        return text
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date; write YYYY-MM-DD") from None
+
+
+def parse_underlying(text: str) -> str:
+    """Read the name of an index in any case."""
+    from optiq.market.schema import UNDERLYINGS
+
+    name = text.strip().upper()
+    if name in UNDERLYINGS:
+        return name
+    near = get_close_matches(name, UNDERLYINGS, 1)
+    known = f"did you mean {near[0]}?" if near else f"known are {', '.join(UNDERLYINGS)}"
+    raise typer.BadParameter(f"no underlying {text!r}; {known}")
+
+
+def _folder(name: str) -> Callable[[typer.Context, Path], Path]:
+    """Return a callback that asks the environment and the TOML file where no option was given."""
+
+    def choose(context: typer.Context, value: Path) -> Path:
+        source = context.get_parameter_source(name)
+        if context.resilient_parsing or source is None or source.name != "DEFAULT":
+            return value
+        from optiq.cli.config import folder
+
+        return folder(name, value, context.params.get("config"))
+
+    return choose
+
+
+StoreOption = Annotated[
+    Path,
+    typer.Option(
+        "--store",
+        help="Folder of the recorded chains; OPTIQ_STORE or the TOML file may name another.",
+        callback=_folder("store"),
+        rich_help_panel="Common",
+    ),
+]
+"""Use as ``store: StoreOption = STORE``."""
+
+ModelsOption = Annotated[
+    Path,
+    typer.Option(
+        "--models",
+        help="Folder of the models; OPTIQ_MODELS or the TOML file may name another.",
+        callback=_folder("models"),
+        rich_help_panel="Common",
+    ),
+]
+"""Use as ``models: ModelsOption = MODELS``."""
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Settings file; without it, optiq.toml in the working folder if there is one.",
+        exists=True,
+        dir_okay=False,
+        is_eager=True,  # the folders are looked up in it
+        rich_help_panel="Common",
+    ),
+]
+"""Use as ``config: ConfigOption = None``."""
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Override one setting, such as walk.latency_s=0; may be repeated.",
+        rich_help_panel="Common",
+    ),
+]
+"""Use as ``overrides: SetOption = None``."""
+
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object instead.", rich_help_panel="Common"),
+]
+"""Use as ``as_json: JsonOption = False``."""
+
+UnderlyingOption = Annotated[
+    str,
+    typer.Option("--underlying", help="Index, such as NIFTY.", parser=parse_underlying),
+]
+"""Use as ``underlying: UnderlyingOption = "NIFTY"``."""
+
+AnyUnderlyingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--underlying", help="Index, such as NIFTY; without it, all.", parser=parse_underlying
+    ),
+]
+"""Use as ``underlying: AnyUnderlyingOption = None``."""
+
+DateOption = Annotated[
+    dt.date | None,
+    typer.Option("--date", metavar="YYYY-MM-DD", help="One session.", parser=parse_date),
+]
+FromOption = Annotated[
+    dt.date | None,
+    typer.Option("--from", metavar="YYYY-MM-DD", help="First session.", parser=parse_date),
+]
+ToOption = Annotated[
+    dt.date | None,
+    typer.Option("--to", metavar="YYYY-MM-DD", help="Last session.", parser=parse_date),
+]
+OnOption = Annotated[
+    dt.date,
+    typer.Option(
+        "--on", metavar="YYYY-MM-DD", help="The day whose rules apply.", parser=parse_date
+    ),
+]
+"""A required day: use as ``on: OnOption``."""
+ExpiryOption = Annotated[
+    dt.date | None,
+    typer.Option("--expiry", metavar="YYYY-MM-DD", help="Expiry day.", parser=parse_date),
+]

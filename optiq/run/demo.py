@@ -1,0 +1,106 @@
+"""The first five minutes: two simulated markets, three strategies, and what tells them apart."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optiq.market.plants import read_plant
+from optiq.market.schema import FloatArray
+from optiq.market.simulated_settings import Simulation
+from optiq.market.simulated_store import store_simulation
+from optiq.market.store import Store
+from optiq.run.backtest import Settings
+from optiq.run.stored import Run, backtest_stored, sessions
+from optiq.run.user_strategy import find, from_file
+from optiq.run.verdict import daily_interval, verdict
+from optiq.trade.strategies import Strategy
+
+UNDERLYING = "NIFTY"
+MARKETS = (("with momentum", "momentum=1"), ("without momentum", "momentum=0"))
+NEXT = (
+    "optiq ingest YOUR_RECORDINGS/ --store data/store",
+    "optiq data show --store data/store",
+    "optiq backtest --strategy gamma_scalping --store data/store",
+)
+
+Advance = Callable[[int], None]
+
+
+def demonstrate(folder: Path, days: int, seed: int, advance: Advance) -> dict[str, Any]:
+    """Simulate, store and backtest both markets under ``folder`` and return their story.
+
+    ``advance`` is told of each day simulated and each backtest, 2 * days + 6 steps.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    strategies = [find("gamma_scalping"), find("institutional_oi"), own_strategy(folder)]
+    markets = [
+        _market(folder, name, plant, days, seed, strategies, advance) for name, plant in MARKETS
+    ]
+    return {
+        "folder": str(folder),
+        "days": days,
+        "seed": seed,
+        "quotes": sum(market["quotes"] for market in markets),
+        "markets": markets,
+        "next": list(NEXT),
+    }
+
+
+def own_strategy(folder: Path) -> Strategy:
+    """Copy the example strategy into ``folder`` as a user's own and load it from there."""
+    path = folder / "momentum.py"
+    if not path.exists():  # it may have been edited since
+        path.write_text(files("optiq.examples").joinpath("momentum.py").read_text())
+    return from_file(path)
+
+
+def _market(
+    folder: Path,
+    name: str,
+    plant: str,
+    days: int,
+    seed: int,
+    strategies: list[Strategy],
+    advance: Advance,
+) -> dict[str, Any]:
+    place = folder / name.replace(" ", "-")
+    store = Store(place / "store")
+    simulation = Simulation(days=days, seed=seed, plants=(read_plant(plant),))
+    store_simulation(simulation, store, advance=advance)
+    lines = []
+    for strategy in strategies:
+        dates = sessions(store, UNDERLYING, None, None)
+        out = place / "runs" / strategy.name
+        shutil.rmtree(out, ignore_errors=True)
+        run = backtest_stored(store, UNDERLYING, dates, [strategy], Settings(), out, "")
+        lines.append(_line(strategy, run, days))
+        advance(1)
+    return {"name": name, "plant": plant, "quotes": run.summary["quotes"], "strategies": lines}
+
+
+def _line(strategy: Strategy, run: Run, days: int) -> dict[str, Any]:
+    gross, net = (daily_interval(_by_day(run, money, days)) for money in ("gross_pnl", "net_pnl"))
+    kept = ("trades", "win_rate", "gross_pnl", "charges", "net_pnl")
+    return {
+        "strategy": strategy.name,
+        **{key: run.summary[key] for key in kept},
+        "net_a_day": net.mean,
+        "net_a_day_low": net.low,
+        "net_a_day_high": net.high,
+        "verdict": verdict(run.summary["trades"], gross, net).value,
+    }
+
+
+def _by_day(run: Run, money: str, days: int) -> FloatArray:
+    """Return rupees a session, 0 for one without a trade; the order of days does not matter."""
+    sessions_traded, index = np.unique(
+        run.trades["exit_ts"].astype("datetime64[D]"), return_inverse=True
+    )
+    traded = np.bincount(index, np.rint(run.trades[money] * 100), len(sessions_traded)) / 100
+    return np.concatenate([traded, np.zeros(days - len(traded))])
