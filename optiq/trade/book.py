@@ -49,13 +49,13 @@ class Stage(IntEnum):
 
 ORDER = np.dtype(
     [
-        ("row", "i8"),
-        ("strategy", "i8"),
-        ("index", "i8"),
-        ("legs", "i8", (MAX_LEGS,)),
-        ("side", "i8", (MAX_LEGS,)),
-        ("ratio", "i8", (MAX_LEGS,)),
-        ("lots", "i8"),
+        ("row", "i4"),
+        ("strategy", "i4"),
+        ("index", "i4"),
+        ("lots", "i4"),
+        ("legs", "i4", (MAX_LEGS,)),
+        ("side", "i4", (MAX_LEGS,)),
+        ("ratio", "i4", (MAX_LEGS,)),
         ("rank", "f8"),
         ("score", "f8"),
         ("target", "f8"),
@@ -191,7 +191,7 @@ def queue(asked: list[Orders], scores: list[FloatArray] | None = None, lots: int
     Within a row they stand by the strategy's place in ``asked``, then by their own index.
     ``scores`` has one (n,) array a strategy, NaN where the scorer cannot say.
     """
-    records = np.zeros(sum(map(len, asked)), ORDER)
+    records = np.empty(sum(map(len, asked)), ORDER)
     start = 0
     for place, orders in enumerate(asked):
         part = records[start : start + len(orders)]
@@ -205,4 +205,7 @@ def queue(asked: list[Orders], scores: list[FloatArray] | None = None, lots: int
         part["score"] = np.nan if scores is None else scores[place]
         part["rank"] = orders.strength if scores is None else scores[place]
     records["lots"] = lots
-    return records[np.argsort(records["row"], kind="stable")]
+    row = np.ascontiguousarray(records["row"])
+    if (row[1:] >= row[:-1]).all():
+        return records
+    return records[np.argsort(row, kind="stable")]

@@ -31,7 +31,7 @@ def decide_entries(
 ) -> None:
     """Step 3: accept or refuse this row's orders, best first.
 
-    Orders are ranked only while a slot is free: once none is, all that remain are refused alike.
+    Orders are ranked only while one could be accepted: after that their order changes nothing.
     """
     start = day.next_order
     stop = start
@@ -45,9 +45,9 @@ def decide_entries(
         if status[index] == Status.PENDING:
             heap[size] = index
             size += 1
-    if size > 0 and day.n_active < terms.max_open:
+    if size > 0 and _has_room(terms, day):
         heapify(heap, size, orders, quotes, day.spot)
-    while size > 0 and day.n_active < terms.max_open:
+    while size > 0 and _has_room(terms, day):
         index = pop(heap, size, orders, quotes, day.spot)
         size -= 1
         need = _premium(row, orders[index], quotes, terms) if terms.has_capital else 0.0
@@ -57,7 +57,18 @@ def decide_entries(
         if status[index] == Status.PENDING:
             _accept(index, need, day, active)
     for k in range(size):
-        status[heap[k]] = Status.MAX_OPEN
+        if day.n_active >= terms.max_open:
+            status[heap[k]] = Status.MAX_OPEN
+        else:
+            status[heap[k]] = refused_by_book(
+                orders[heap[k]], 0.0, quotes.ts[row], quotes, orders, terms, day, active, closed
+            )
+
+
+@njit(cache=True, error_model="numpy")
+def _has_room(terms: Any, day: Any) -> bool:
+    """Return whether any order at all could be accepted; if none can, their rank is idle."""
+    return day.n_active < terms.max_open and day.accepted < terms.max_trades
 
 
 @njit(cache=True, error_model="numpy")

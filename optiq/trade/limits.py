@@ -74,8 +74,9 @@ def refused_by_book(
 ) -> int:
     """Return the refusal that depends on the positions held, or ``PENDING``.
 
-    Asked only while a slot is free: without one, ``MAX_OPEN`` comes before all of these. ``need`` is the capital the order would bind, in rupees; NaN where it cannot be priced, which
-    a capital limit refuses.
+    Asked only while a slot is free: without one, ``MAX_OPEN`` comes before all of these. ``need``
+    is the capital the order would bind, in rupees; NaN where it cannot be priced, which a capital
+    limit refuses.
     """
     if holds(order.legs[0], orders, day, active):
         return Status.SAME_CONTRACT

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
+from numba import njit
 
 from optiq.errors import StrategyError
 from optiq.market.panel import Panel
@@ -123,7 +124,7 @@ class Orders:
                 f"mask of shape {mask.shape}, the panel has {(panel.n_rows, panel.n_contracts)}",
                 "paint orders on a boolean array of the panel's shape",
             )
-        row, column = np.nonzero(mask & panel.is_chain[:, None])
+        row, column = _painted(mask, panel.is_chain)
         if isinstance(strength, np.ndarray) and strength.ndim == 2:
             strength = strength[row, column]
         return cls.packages(row, column[:, None], side, rule or ExitRule(), strength=strength)
@@ -131,3 +132,19 @@ class Orders:
     def take(self, chosen: AnyArray) -> Self:
         """Return the orders selected by an index or boolean array, in its order."""
         return type(self)(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+
+
+@njit(cache=True)
+def _painted(mask: BoolArray, is_chain: BoolArray) -> tuple[IntArray, IntArray]:
+    """Return row and column of each true cell of the chain rows, row by row."""
+    n_rows, n_columns = mask.shape
+    row = np.empty(mask.sum(), np.int64)
+    column = np.empty_like(row)
+    count = 0
+    for r in range(n_rows):
+        if is_chain[r]:
+            for c in range(n_columns):
+                if mask[r, c]:
+                    row[count], column[count] = r, c
+                    count += 1
+    return row[:count], column[:count]

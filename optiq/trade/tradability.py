@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from optiq.market.contracts import expiry_close_utc
 from optiq.market.panel import Panel
@@ -41,16 +43,34 @@ def nearest_expiry(panel: Panel, min_life_minutes: float) -> IntArray:
     """
     left = expiry_close_utc(panel.expiries, panel.underlying)[None, :] - panel.ts[:, None]
     alive = left >= np.timedelta64(round(60e6 * min_life_minutes), "us")
-    alive &= seen_by_expiry(panel)
+    alive &= np.arange(panel.n_rows)[:, None] >= first_row_of_expiry(panel)
     return np.where(alive.any(axis=1), alive.argmax(axis=1), -1)
 
 
-def seen_by_expiry(panel: Panel) -> BoolArray:
-    """Return (n_rows, n_expiries): whether the expiry was quoted at or before the row."""
-    quoted = np.zeros((panel.n_rows, len(panel.expiries)), bool)
-    for k in range(len(panel.expiries)):
-        quoted[:, k] = panel.observed[:, panel.expiry_index == k].any(axis=1)
-    return np.logical_or.accumulate(quoted, axis=0)
+def first_row_of_expiry(panel: Panel) -> IntArray:
+    """Return (n_expiries,) the first row that quotes each expiry; n_rows where none does."""
+    first = np.full(len(panel.expiries), panel.n_rows)
+    np.minimum.at(first, panel.expiry_index, first_row(panel))
+    return first
+
+
+def first_row(panel: Panel) -> IntArray:
+    """Return (n_contracts,) the first row that quotes each contract; n_rows where none does."""
+    book = (panel.bid, panel.ask) if panel.has_book else (panel.ltp, panel.ltp)
+    rows: IntArray = _first_rows(panel.ltp, *book)
+    return rows
+
+
+@njit(cache=True)
+def _first_rows(ltp: FloatArray, bid: FloatArray, ask: FloatArray) -> IntArray:
+    n_rows, n_contracts = ltp.shape
+    first = np.full(n_contracts, n_rows)
+    for c in range(n_contracts):
+        for r in range(n_rows):
+            if not (math.isnan(ltp[r, c]) and math.isnan(bid[r, c]) and math.isnan(ask[r, c])):
+                first[c] = r
+                break
+    return first
 
 
 def in_band(panel: Panel, band: float) -> BoolArray:
@@ -61,16 +81,48 @@ def in_band(panel: Panel, band: float) -> BoolArray:
 
 
 def tradable(panel: Panel, params: Tradable) -> BoolArray:
-    """Return (n_rows, n_contracts): a live, near, dear enough contract with a fair book."""
-    nearest = nearest_expiry(panel, params.min_life_minutes)
-    mask: BoolArray = panel.expiry_index[None, :] == nearest[:, None]
-    mask &= in_band(panel, params.band)
-    mask &= panel.ltp > params.min_premium
-    if panel.has_book:
-        spread, middle = panel.ask - panel.bid, 0.5 * (panel.ask + panel.bid)
-        mask &= (spread >= 0) & (spread <= params.max_spread * middle)
-    mask &= panel.is_chain[:, None]
+    """Return (n_rows, n_contracts): a live, near, dear enough contract with a fair book.
+
+    Chain rows only. One pass over the day, as every strategy starts here.
+    """
+    book = (panel.bid, panel.ask) if panel.has_book else (panel.ltp, panel.ltp)
+    mask: BoolArray = _tradable(
+        panel.ltp,
+        *book,
+        panel.spot,
+        panel.strike,
+        panel.expiry_index,
+        np.where(panel.is_chain, nearest_expiry(panel, params.min_life_minutes), -1),
+        (params.band, params.min_premium, params.max_spread if panel.has_book else math.inf),
+    )
     return mask
+
+
+@njit(cache=True, error_model="numpy")
+def _tradable(
+    ltp: FloatArray,
+    bid: FloatArray,
+    ask: FloatArray,
+    spot: FloatArray,
+    strike: FloatArray,
+    expiry_index: IntArray,
+    nearest: IntArray,
+    thresholds: tuple[float, float, float],
+) -> BoolArray:
+    band, min_premium, max_spread = thresholds
+    n_rows, n_contracts = ltp.shape
+    mask = np.zeros((n_contracts, n_rows), np.bool_)
+    for c in range(n_contracts):
+        for r in range(n_rows):
+            spread, middle = ask[r, c] - bid[r, c], 0.5 * (ask[r, c] + bid[r, c])
+            mask[c, r] = (
+                (nearest[r] == expiry_index[c])
+                & (abs(strike[c] - spot[r]) <= band * spot[r])
+                & (ltp[r, c] > min_premium)
+                & (spread >= 0.0)
+                & (spread <= max_spread * middle)
+            )
+    return mask.T
 
 
 def strikes_from_the_money(panel: Panel, min_life_minutes: float) -> FloatArray:
@@ -91,10 +143,9 @@ def strikes_from_the_money(panel: Panel, min_life_minutes: float) -> FloatArray:
 def _steps(panel: Panel, columns: IntArray, expiry: int) -> FloatArray:
     """Return (n_rows, len(columns)) for one expiry: rank among seen strikes less the money's."""
     strikes, of_strike = np.unique(panel.strike[columns], return_inverse=True)
-    quoted = np.zeros((panel.n_rows, len(strikes)), bool)
-    for k in range(len(strikes)):
-        quoted[:, k] = panel.observed[:, columns[of_strike == k]].any(axis=1)
-    seen = np.logical_or.accumulate(quoted, axis=0)
+    first = np.full(len(strikes), panel.n_rows)
+    np.minimum.at(first, of_strike, first_row(panel)[columns])
+    seen = np.arange(panel.n_rows)[:, None] >= first
     forward = panel.forward_by_expiry[:, expiry]
     known = ~np.isnan(forward) & seen.any(axis=1)
     distance = np.where(seen, np.abs(strikes - forward[:, None]), np.inf)

@@ -8,16 +8,18 @@ without which it stays silent.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+from numba import njit
 
 from optiq.errors import StrategyError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
+from optiq.market.schema import BoolArray, FloatArray, IntArray
 from optiq.trade.orders import MAX_LEGS, NO_LEG, Orders
 
 BUILT_IN = ("gamma_scalping", "institutional_oi")
@@ -44,7 +46,7 @@ class Strategy:
 
     def missing(self, panel: Panel) -> tuple[str, ...]:
         """Return the needed fields that the whole day lacks."""
-        return tuple(name for name in self.needs if np.isnan(panel.fields[name]).all())
+        return tuple(name for name in self.needs if not _says_anything(panel.fields[name]))
 
 
 def built_in(name: str, params: Any = None) -> Strategy:
@@ -92,23 +94,70 @@ def check_orders(name: str, orders: object, panel: Panel) -> None:
             f"strategy {name!r} gave legs of shapes {sorted(shapes)} for {len(orders)} orders",
             f"legs, side and ratio have shape (n, {MAX_LEGS})",
         )
-    if len(orders) == 0:
-        return
-    has_leg = orders.legs != NO_LEG
-    faults = (
-        ((orders.row < 0) | (orders.row >= panel.n_rows), "a row the panel does not have"),
-        (~panel.is_chain[orders.row.clip(0, panel.n_rows - 1)], "a monitor row"),
-        ((orders.legs < NO_LEG).any(axis=1), "a contract the panel does not have"),
-        ((orders.legs >= panel.n_contracts).any(axis=1), "a contract the panel does not have"),
-        (~has_leg[:, 0], "no first leg"),
-        ((has_leg & (np.abs(orders.side) != 1)).any(axis=1), "a side other than +1 or -1"),
-        ((has_leg & (orders.ratio < 1)).any(axis=1), "a ratio below 1"),
-        (~((orders.strength >= 0) & (orders.strength <= 100)), "a strength outside 0 to 100"),
+    fault, first = _first_fault(
+        orders.row,
+        orders.legs,
+        orders.side,
+        orders.ratio,
+        orders.strength,
+        panel.is_chain,
+        panel.n_contracts,
     )
-    for wrong, what in faults:
-        if wrong.any():
-            first = int(np.argmax(wrong))
-            raise StrategyError(
-                f"strategy {name!r}: order {first} at row {int(orders.row[first])} has {what}",
-                "see `optiq strategies show` for the shape of orders",
-            )
+    if fault >= 0:
+        raise StrategyError(
+            f"strategy {name!r}: order {first} at row {int(orders.row[first])} has {FAULTS[fault]}",
+            "see `optiq strategies show` for the shape of orders",
+        )
+
+
+FAULTS = (
+    "a row the panel does not have",
+    "a monitor row",
+    "no first leg",
+    "a contract the panel does not have",
+    "a side other than +1 or -1",
+    "a ratio below 1",
+    "a strength outside 0 to 100",
+)
+
+
+@njit(cache=True)
+def _first_fault(
+    row: IntArray,
+    legs: IntArray,
+    side: IntArray,
+    ratio: IntArray,
+    strength: FloatArray,
+    is_chain: BoolArray,
+    n_contracts: int,
+) -> tuple[int, int]:
+    """Return the place in `FAULTS` and the number of the first faulty order; (-1, -1) if none."""
+    for i in range(len(row)):
+        if row[i] < 0 or row[i] >= len(is_chain):
+            return 0, i
+        if not is_chain[row[i]]:
+            return 1, i
+        if legs[i, 0] == NO_LEG:
+            return 2, i
+        for k in range(MAX_LEGS):
+            if legs[i, k] == NO_LEG:
+                continue
+            if legs[i, k] < 0 or legs[i, k] >= n_contracts:
+                return 3, i
+            if abs(side[i, k]) != 1:
+                return 4, i
+            if ratio[i, k] < 1:
+                return 5, i
+        if not 0.0 <= strength[i] <= 100.0:
+            return 6, i
+    return -1, -1
+
+
+@njit(cache=True)
+def _says_anything(field: FloatArray) -> bool:
+    """Return whether a field (n_rows, n_contracts) has one value; it mostly has, early on."""
+    for c in range(field.shape[1]):
+        for r in range(field.shape[0]):
+            if not math.isnan(field[r, c]):
+                return True
+    return False
