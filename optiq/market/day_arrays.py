@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numba import njit
 
 from optiq.market.schema import AnyArray, FloatArray, IntArray, TimeArray
 
@@ -50,7 +51,7 @@ class Grid:
         """Row of each quote."""
         if self.is_dense:
             return np.tile(np.arange(len(self.ts)), len(self.start))
-        return np.searchsorted(self.ts.view(np.int64), self.quote_ts.view(np.int64))
+        return self.place - self.contract * len(self.ts)
 
     @cached_property
     def contract(self) -> IntArray:
@@ -59,29 +60,30 @@ class Grid:
         return np.repeat(np.arange(len(self.start)), lengths)
 
     @cached_property
-    def _place(self) -> IntArray:
-        return self.contract * len(self.ts) + self.row
+    def place(self) -> IntArray:
+        """Where each quote lies in an array laid out contract by contract."""
+        times = self.ts.view(np.int64)
+        place: IntArray = _places(self.quote_ts.view(np.int64), self.start, times)
+        return place
 
     def spread(self, values: AnyArray) -> FloatArray:
         """Return quotes as (n_rows, n_contracts), contiguous per contract; NaN where none is."""
         n_rows, n_contracts = self.shape
         if self.is_dense:
-            dense: FloatArray = values.astype(np.float64).reshape(n_contracts, n_rows)
-            return dense.T
-        flat = np.full(n_rows * n_contracts, np.nan)
-        flat[self._place] = values
+            flat = values.astype(np.float64)
+        else:
+            flat = _scattered(values, self.place, n_rows * n_contracts)
         return flat.reshape(n_contracts, n_rows).T
 
     def gather(self, field: FloatArray) -> FloatArray:
         """Return the quotes of a (n_rows, n_contracts) array in the store's order."""
         quotes: FloatArray = np.ascontiguousarray(field.T).reshape(-1)
-        return quotes if self.is_dense else quotes[self._place]
+        return quotes if self.is_dense else quotes[self.place]
 
     def latest_per_row(self, values: AnyArray) -> FloatArray:
         """Return (n_rows,) the value any quote of the row carries; NaN where none does."""
-        per_row = np.full(len(self.ts), np.nan)
-        known = np.isfinite(values)
-        per_row[self.row[known]] = values[known]
+        place = np.arange(len(values)) if self.is_dense else self.place
+        per_row: FloatArray = _latest_per_row(values, place, len(self.ts))
         return per_row
 
 
@@ -89,10 +91,9 @@ def grid_of(columns: Mapping[str, AnyArray]) -> Grid:
     """Index columns sorted by (expiry, strike, right, ts)."""
     ts, strike, right = columns["ts"], columns["strike"], columns["right"]
     expiry = columns["expiry"].view(np.int64)
-    changes = (np.diff(expiry) != 0) | (np.diff(strike) != 0) | (right[1:] != right[:-1])
-    start = np.concatenate(([0], np.flatnonzero(changes) + 1))
+    start: IntArray = _contract_starts(expiry, strike, right)
     return Grid(
-        ts=_row_times(ts, start),
+        ts=_row_times(ts.view(np.int64), start).view(ts.dtype),
         expiry=columns["expiry"][start],
         strike=strike[start].astype(np.float64),
         right=right[start].astype(np.int64),
@@ -101,14 +102,81 @@ def grid_of(columns: Mapping[str, AnyArray]) -> Grid:
     )
 
 
-def _row_times(ts: TimeArray, start: IntArray) -> TimeArray:
-    first_contract = ts[: start[1] if len(start) > 1 else len(ts)]
-    n_rows = len(first_contract)
-    if len(ts) == n_rows * len(start):
-        table = ts.reshape(len(start), n_rows)
-        if np.array_equal(table, np.broadcast_to(first_contract, table.shape)):
-            return first_contract
-    return np.unique(ts.view(np.int64)).view(ts.dtype)
+def _row_times(ts: IntArray, start: IntArray) -> IntArray:
+    """Return the distinct times of all contracts, ascending.
+
+    The contract with most quotes mostly has them all; what others add is few.
+    """
+    ends = np.append(start[1:], len(ts))
+    longest = int(np.argmax(ends - start))
+    times = ts[start[longest] : ends[longest]]
+    while len(missing := _missing(ts, start, times)):
+        times = np.union1d(times, missing)
+    return times
+
+
+@njit(cache=True)
+def _contract_starts(expiry: IntArray, strike: AnyArray, right: AnyArray) -> IntArray:
+    starts = np.empty(len(strike), np.int64)
+    count = 0
+    for i in range(len(strike)):
+        if (
+            i == 0
+            or strike[i] != strike[i - 1]
+            or right[i] != right[i - 1]
+            or expiry[i] != expiry[i - 1]
+        ):
+            starts[count] = i
+            count += 1
+    return starts[:count].copy()
+
+
+@njit(cache=True)
+def _missing(ts: IntArray, start: IntArray, times: IntArray) -> IntArray:
+    """Return quote times that are not among ``times``, with repeats; both ascend by contract."""
+    missing = np.empty(len(ts), np.int64)
+    count, row, contract = 0, 0, 0
+    for i in range(len(ts)):
+        if contract < len(start) and i == start[contract]:
+            row = 0
+            contract += 1
+        while row < len(times) and times[row] < ts[i]:
+            row += 1
+        if row == len(times) or times[row] != ts[i]:
+            missing[count] = ts[i]
+            count += 1
+    return missing[:count].copy()
+
+
+@njit(cache=True)
+def _places(ts: IntArray, start: IntArray, times: IntArray) -> IntArray:
+    place = np.empty(len(ts), np.int64)
+    row, contract = 0, 0
+    for i in range(len(ts)):
+        if contract < len(start) and i == start[contract]:
+            row = 0
+            contract += 1
+        while times[row] < ts[i]:
+            row += 1
+        place[i] = (contract - 1) * len(times) + row
+    return place
+
+
+@njit(cache=True)
+def _scattered(values: AnyArray, place: IntArray, size: int) -> FloatArray:
+    flat = np.full(size, np.nan)
+    for i in range(len(values)):
+        flat[place[i]] = values[i]
+    return flat
+
+
+@njit(cache=True)
+def _latest_per_row(values: AnyArray, place: IntArray, n_rows: int) -> FloatArray:
+    per_row = np.full(n_rows, np.nan)
+    for i in range(len(values)):
+        if not np.isnan(values[i]):
+            per_row[place[i] % n_rows] = values[i]
+    return per_row
 
 
 def sort_order(columns: Mapping[str, AnyArray]) -> IntArray | None:

@@ -92,7 +92,10 @@ def ltp_outside_book(panel: Panel, tolerance: float = 0.01) -> tuple[int, int]:
 def one_row_jumps(ltp: FloatArray, size: float = 0.08, least_price: float = 5.0) -> int:
     """Count last prices that leave their neighbours by over ``size`` and are back a row later.
 
-    >>> one_row_jumps(np.array([[100.0], [112.0], [101.0], [111.0], [112.0]]))
+    Such prints trigger stops and targets that no one could have traded. Prices under
+    ``least_price`` rupees are left out: there one tick is a large share.
+
+    >>> one_row_jumps(np.array([[100.0], [112.0], [101.0], [102.0], [115.0]]))
     1
     """
     before, price, after = ltp[:-2], ltp[1:-1], ltp[2:]

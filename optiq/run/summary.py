@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optiq.market.quality import one_row_jumps
 from optiq.market.schema import AnyArray, FloatArray
 from optiq.run.backtest import DayResult, Settings
 from optiq.trade.book import PAISE, Records, Status
@@ -47,7 +48,7 @@ class Tally:
         _count(self.statuses, [Status(s).name.lower() for s in range(len(Status))], day.book.status)
         self._add_positions(day)
         traded = np.unique(day.orders["legs"][closed_positions(day)["order"]])
-        self.reverting_jumps += reverting_jumps(day.panel.ltp[:, traded[traded >= 0]])
+        self.reverting_jumps += one_row_jumps(day.panel.ltp[:, traded[traded >= 0]])
 
     def _add_positions(self, day: DayResult) -> None:
         closed = closed_positions(day)
@@ -122,20 +123,6 @@ def closed_positions(day: DayResult) -> Records:
     """Return the day's closed positions, in order of exit."""
     closed: Records = day.book.closed[: int(day.book.day["n_closed"][0])]
     return closed
-
-
-def reverting_jumps(ltp: FloatArray) -> int:
-    """Count the last prices that jump by over 8 % for one row and are back at the next.
-
-    Back means that less than half of the jump is left. Such prints trigger stops and targets
-    that no one could have traded.
-
-    >>> reverting_jumps(np.array([[100.0], [110.0], [101.0], [120.0], [119.0]]))
-    1
-    """
-    before, here, after = ltp[:-2], ltp[1:-1], ltp[2:]
-    jump = np.abs(here - before)
-    return int(((jump > 0.08 * before) & (np.abs(after - before) < 0.5 * jump)).sum())
 
 
 def leg_quantities(day: DayResult) -> AnyArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ from optiq.errors import InputError
 from optiq.market.ingest.aliases import ColumnMap, column_map
 from optiq.market.ingest.batch import Batch, BrokenRow, ReadOptions, Sample
 from optiq.market.ingest.files import file_digest, said_of
-from optiq.market.ingest.tables import batches_of, require_chain
+from optiq.market.ingest.numbers import shown
+from optiq.market.ingest.tables import batches_of, one_line, require_chain
 
 NAME = "csv"
 _BLOCK_BYTES = 16 * 2**20
@@ -29,6 +31,15 @@ def recognises(sample: Sample) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     """Yield the file's quotes block by block."""
+    try:
+        yield from _read(path, options)
+    except OSError as reason:
+        raise InputError(
+            f"{path}: cannot be read ({one_line(reason)})", "fetch it again"
+        ) from reason
+
+
+def _read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     headers, delimiter = _header(path)
     columns = column_map(headers, options.column_map)
     require_chain(columns, str(path), headers)
@@ -40,10 +51,9 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
         yield from batches_of(table, source, first_row)
         first_row += table.num_rows
     if broken:
-        empty = next(batches_of(table.slice(0, 0), source, first_row))
-        yield Batch(
-            empty.columns, str(path), source.sha256, source.underlying, broken=tuple(broken)
-        )
+        nothing = pa.table({name: pa.nulls(0, pa.string()) for name in columns.theirs()})
+        for batch in batches_of(nothing, source, first_row):
+            yield replace(batch, broken=tuple(broken))
 
 
 def _blocks(
@@ -63,7 +73,9 @@ def _blocks(
             return
         except pa.ArrowInvalid as reason:
             if as_text:
-                raise InputError(f"{path}: {reason}", "repair the file at that row") from reason
+                raise InputError(
+                    f"{path}: {one_line(reason)}", "repair the file at that row"
+                ) from reason
 
 
 def _open(
@@ -71,7 +83,7 @@ def _open(
 ) -> Iterator[pa.RecordBatch]:
     def note(row: pacsv.InvalidRow) -> str:
         reason = f"{row.actual_columns} cells where the header has {row.expected_columns}"
-        broken.append(BrokenRow(row.number or 0, reason, row.text[:200]))
+        broken.append(BrokenRow(row.number or 0, reason, shown(row.text, 200)))
         return "skip"
 
     kinds = dict.fromkeys(columns.theirs(), pa.string()) if as_text else {}

@@ -12,7 +12,7 @@ from optiq.errors import InputError
 from optiq.market.ingest.aliases import column_map
 from optiq.market.ingest.batch import Batch, ReadOptions, Sample
 from optiq.market.ingest.files import file_digest, said_of
-from optiq.market.ingest.tables import batches_of, require_chain
+from optiq.market.ingest.tables import batches_of, one_line, require_chain
 
 NAME = "parquet"
 _BATCH_ROWS = 500_000
@@ -30,7 +30,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
             yield from _pieces(path, file, options)
     except (pa.ArrowException, OSError) as reason:
         raise InputError(
-            f"{path}: not a whole Parquet file ({reason})", "fetch it again"
+            f"{path}: not a whole Parquet file ({one_line(reason)})", "fetch it again"
         ) from reason
 
 

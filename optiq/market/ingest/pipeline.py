@@ -25,11 +25,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """What the user asked for; ``merge`` lets a second feed into a stored session."""
+    """What the user asked for; ``merge`` lets a second feed into a stored session.
+
+    ``rows_in_memory`` bounds the rows that wait for their session to be complete.
+    """
 
     format: str | None = None
     merge: bool = False
     read: ReadOptions = field(default_factory=ReadOptions)
+    rows_in_memory: int = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class _Intake:
     def __init__(self, store: Store, options: IngestOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
-        self._staging = Staging(store, merge=options.merge)
+        self._staging = Staging(store, merge=options.merge, rows_in_memory=options.rows_in_memory)
         self._known = KnownSources(store.root)
         self._judges: dict[tuple[str, str], ZoneJudge] = {}
         self._undecided: dict[tuple[str, str], list[tuple[SourceTally, Batch]]] = {}

@@ -14,7 +14,7 @@ from optiq.errors import InputError
 from optiq.market.ingest.aliases import ColumnMap, column_map, missing_columns
 from optiq.market.ingest.batch import Batch, ReadOptions, Sample
 from optiq.market.ingest.files import file_digest, said_of
-from optiq.market.ingest.tables import batches_of, require_chain
+from optiq.market.ingest.tables import batches_of, one_line, require_chain
 
 NAME = "sqlite"
 _BATCH_ROWS = 200_000
@@ -38,7 +38,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
                 first_row += piece.num_rows
     except sqlite3.DatabaseError as reason:
         raise InputError(
-            f"{path}: not a whole SQLite database ({reason})", "copy it again"
+            f"{path}: not a whole SQLite database ({one_line(reason)})", "copy it again"
         ) from reason
 
 
@@ -60,7 +60,7 @@ def _choose(
             if not missing_columns(columns):
                 chains[table] = columns
     if not chains:
-        there = ", ".join(headers) or "there are none"
+        there = one_line(", ".join(headers)) or "there are none"
         raise InputError(
             f"{path}: none of its tables ({there}) is an option chain",
             "name one with --table and its columns with --map FILE",

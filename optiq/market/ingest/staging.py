@@ -22,9 +22,8 @@ from optiq.market.schema import GREEKS
 from optiq.market.store import Store
 
 _ROWS_AT_FIRST = 300_000
-_ROWS_AT_MOST = 4_000_000
-"""Above this many rows, sessions that look complete are committed while reading goes on: few as
-long as sources come in order of time, many once a committed session got rows again."""
+"""Above this many rows, sessions that look complete are committed while reading goes on; once a
+committed session got rows again, sources do not come in order of time and memory is the limit."""
 
 
 class Staging:
@@ -34,7 +33,7 @@ class Staging:
     takes a second feed only with ``merge``: two clocks interleaved make a false zigzag.
     """
 
-    def __init__(self, store: Store, *, merge: bool) -> None:
+    def __init__(self, store: Store, *, merge: bool, rows_in_memory: int) -> None:
         self.tallies: list[SourceTally] = []
         self.errors: list[OptiqError] = []
         self.new_days: set[Day] = set()
@@ -45,7 +44,8 @@ class Staging:
         self._chunks: dict[Day, list[Columns]] = {}
         self._committed: set[tuple[Day, int]] = set()
         self._rows = 0
-        self._most_rows = _ROWS_AT_FIRST
+        self._rows_in_memory = rows_in_memory
+        self._most_rows = min(_ROWS_AT_FIRST, rows_in_memory)
         self._writer = Writer()
 
     def register(self, source: Source) -> SourceTally:
@@ -117,7 +117,7 @@ class Staging:
         """Commit all sessions but the latest of each underlying, else all of them."""
         latest = dict(sorted(self._chunks))
         complete = [day for day in sorted(self._chunks) if latest[day[0]] != day[1]]
-        if not complete and self._rows > _ROWS_AT_MOST:
+        if not complete and self._rows > self._rows_in_memory:
             complete = sorted(self._chunks)
         for day in complete:
             self._commit(day)
@@ -136,7 +136,7 @@ class Staging:
     def _settle_and_write(self, day: Day, chunks: list[Columns]) -> None:
         if any(committed == day for committed, _ in self._committed):
             self._writer.wait()
-            self._most_rows = _ROWS_AT_MOST
+            self._most_rows = self._rows_in_memory
         stored = self._store.manifest(*day) if self._store.has_day(*day) else None
         chunks, merged = self._one_feed(day, chunks, stored)
         if not chunks:

@@ -56,12 +56,18 @@ class TableSource:
     expiry: np.datetime64 | None = None
 
 
+def one_line(text: object) -> str:
+    """Return what somebody else wrote as one printable line for a message."""
+    joined = " ".join(str(text).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in joined)
+
+
 def require_chain(columns: ColumnMap, name: str, headers: list[str]) -> None:
     """Refuse a table that lacks what an option chain needs, naming it."""
     missing = missing_columns(columns)
     if missing:
         raise InputError(
-            f"{name}: no column for {', '.join(missing)} among {', '.join(headers)}",
+            f"{name}: no column for {', '.join(missing)} among {one_line(', '.join(headers))}",
             "name them with --map FILE"
             if "a price" not in missing[-1]
             else "a chain without prices cannot be traded; if it has them, name them with --map",
