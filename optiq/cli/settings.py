@@ -31,5 +31,10 @@ def run_settings(
     )
     settings = Settings(filled["walk"], filled["limits"], filled["charges"])
     chosen = [replace(strategy, params=filled[strategy.name]) for strategy in strategies]
-    used = ("walk", "limits", "charges", *(strategy.name for strategy in strategies))
-    return settings, chosen, {name: filled[name] for name in used}
+    return settings, chosen, sections_of(settings, chosen)
+
+
+def sections_of(settings: Settings, strategies: Sequence[Strategy]) -> dict[str, Any]:
+    """Return a run's settings by section, as its ``config.toml`` keeps them."""
+    own = {strategy.name: strategy.params for strategy in strategies}
+    return {"walk": settings.walk, "limits": settings.limits, "charges": settings.broker, **own}

@@ -44,6 +44,7 @@ def show(
 ) -> None:
     """Print a strategy's rule in words and every number it uses, as your settings have them."""
     import dataclasses
+    import inspect
 
     from optiq.cli.output import emit, table
     from optiq.cli.settings import run_settings
@@ -62,10 +63,10 @@ def show(
 
     def show_strategy(screen: Any) -> None:
         screen.print(f"[bold]{strategy.name}[/bold]\n\n{strategy.about}\n")
-        screen.print(
-            f"Needs: {', '.join(strategy.needs) or 'prices'}. Documentation of the numbers:"
-        )
-        screen.print(f"\n{strategy.params_type.__doc__}\n", style="dim")
+        screen.print(f"Silent on a day without {', '.join(strategy.needs) or 'prices'}.\n")
+        for kind in reversed(strategy.params_type.__mro__):
+            if dataclasses.is_dataclass(kind):
+                screen.print(f"{inspect.getdoc(kind)}\n", style="dim")
         screen.print(rows)
 
     emit(result, as_json=as_json, show=show_strategy)

@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -16,14 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from optiq.errors import DamagedError
-from optiq.market.day_arrays import Columns, n_quotes
-from optiq.market.schema import COLUMNS, FIELDS, GREEKS, AnyArray
+from optiq.market.day_arrays import Columns, Grid, grid_of, n_quotes, packed, unpacked
+from optiq.market.schema import COLUMNS, FIELDS, GREEKS, KEY, AnyArray
 
 VENDOR_GREEKS = tuple(f"{name}_vendor" for name in GREEKS)
 ALL_COLUMNS = (*COLUMNS, *VENDOR_GREEKS, "is_chain")
 """Every file has every column, so that a reader may glob over all days."""
 
 CONTENT_KEY = b"optiq.content_id"
+GRID_KEY = b"optiq.grid"
 _TIME = pa.timestamp("us", tz="UTC")
 _TYPES = {
     "ts": _TIME,
@@ -33,7 +33,6 @@ _TYPES = {
     "is_chain": pa.bool_(),
 }
 SCHEMA = pa.schema([(name, _TYPES.get(name, pa.float32())) for name in ALL_COLUMNS])
-_SIDES = pa.array(["CE", "PE"])
 
 
 def content_id(underlying: str, date: dt.date, columns: Mapping[str, AnyArray]) -> str:
@@ -75,7 +74,8 @@ def write(path: Path, columns: Columns, identity: str) -> None:
     table = _table(columns)
     expiry = columns["expiry"].view(np.int64)
     edges = [0, *(np.flatnonzero(np.diff(expiry)) + 1).tolist(), n_quotes(columns)]
-    schema = SCHEMA.with_metadata({CONTENT_KEY: identity.encode()})
+    grid = packed(grid_of(columns))
+    schema = SCHEMA.with_metadata({CONTENT_KEY: identity.encode(), GRID_KEY: grid})
     with path.open("wb") as file:
         with pq.ParquetWriter(
             file,
@@ -110,7 +110,7 @@ def _arrow(name: str, values: AnyArray) -> pa.Array:
         return pa.array(values.astype("datetime64[us]"), pa.timestamp("us")).cast(_TIME)
     if name == "right":
         codes = pa.array((values < 0).astype(np.int8))
-        return pa.DictionaryArray.from_arrays(codes, _SIDES)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(["CE", "PE"]))
     if name == "expiry":
         return pa.array(values.astype("datetime64[D]"), pa.date32())
     if name == "is_chain":
@@ -118,43 +118,57 @@ def _arrow(name: str, values: AnyArray) -> pa.Array:
     return pa.array(values.astype(np.float32), from_pandas=True)
 
 
-@dataclass(frozen=True)
 class ChainFile:
-    """An opened chain file whose footer has been read once."""
+    """A chain file whose footer has been read once.
 
-    path: Path
-    metadata: pq.FileMetaData
+    It stays open until the first read, so that a panel costs one opening; later reads, of fields
+    asked for afterwards, open it anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: pq.ParquetFile | None = pq.ParquetFile(path)
+        self.metadata: pq.FileMetaData = self._open.metadata
+        self._said: dict[bytes, bytes] = self.metadata.metadata or {}
 
     @property
     def content_id(self) -> str:
         """The id its writer gave it; empty where a stranger wrote it."""
-        return str((self.metadata.metadata or {}).get(CONTENT_KEY, b"").decode())
+        return self._said.get(CONTENT_KEY, b"").decode()
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Where the quotes belong, from the footer; from the key columns where it has none."""
+        text = self._said.get(GRID_KEY)
+        return grid_of(self.read(KEY)) if text is None else unpacked(text)
 
     def read(self, names: Iterable[str]) -> Columns:
         """Return columns as arrays; those that say nothing (no value anywhere) are left out."""
-        told = self._columns_told
-        wanted = [name for name in names if name in told]
+        wanted = [name for name in names if self._tells(name)]
+        opened, self._open = self._open, None
         try:
-            with pq.ParquetFile(self.path, metadata=self.metadata) as file:
+            with opened or pq.ParquetFile(self.path, metadata=self.metadata) as file:
                 table = file.read(columns=wanted)
         except (pa.ArrowException, OSError) as reason:
             raise _damaged(self.path, reason) from reason
         return {name: _numpy(name, table.column(name)) for name in wanted}
 
-    @cached_property
-    def _columns_told(self) -> frozenset[str]:
-        """Columns with at least one value, by the footer alone; ``is_chain`` if any is false."""
-        told = set()
-        for index, column in enumerate(self.metadata.schema.names):
-            groups = range(self.metadata.num_row_groups)
-            chunks = (self.metadata.row_group(group).column(index) for group in groups)
-            if any(_tells(column, chunk.statistics) for chunk in chunks):
-                told.add(column)
-        return frozenset(told)
-
     def read_all(self) -> Columns:
         """Return every column."""
         return self.read(ALL_COLUMNS)
+
+    def _tells(self, name: str) -> bool:
+        """Whether a column has a value, by the footer alone; ``is_chain`` if any is false."""
+        index = self._index.get(name)
+        groups = range(self.metadata.num_row_groups)
+        return index is not None and any(
+            _tells(name, self.metadata.row_group(group).column(index).statistics)
+            for group in groups
+        )
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.metadata.schema.names)}
 
 
 def _tells(column: str, statistics: pq.Statistics | None) -> bool:
@@ -168,7 +182,7 @@ def _tells(column: str, statistics: pq.Statistics | None) -> bool:
 def open_chain(path: Path) -> ChainFile | None:
     """Read the footer of a chain file; None where there is no file."""
     try:
-        return ChainFile(path, pq.read_metadata(path))
+        return ChainFile(path)
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError) as reason:

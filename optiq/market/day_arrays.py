@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,47 +26,35 @@ class Grid:
     ----------
     ts : (n_rows,) datetime64[us]
     expiry, strike, right : (n_contracts,)
-    start : (n_contracts,) int
-        First quote of each contract.
-    quote_ts : (n_quotes,) datetime64[us]
+    place : (n_quotes,) int
+        Of each quote in an array laid out contract by contract: contract * n_rows + row.
     """
 
     ts: TimeArray
     expiry: TimeArray
     strike: FloatArray
     right: IntArray
-    start: IntArray
-    quote_ts: TimeArray
+    place: IntArray
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and contracts."""
-        return len(self.ts), len(self.start)
+        return len(self.ts), len(self.strike)
 
-    @cached_property
+    @property
     def is_dense(self) -> bool:
         """Whether every contract has every row, so that a reshape is enough."""
-        return len(self.quote_ts) == len(self.ts) * len(self.start)
+        return len(self.place) == len(self.ts) * len(self.strike)
 
     @cached_property
     def row(self) -> IntArray:
         """Row of each quote."""
-        if self.is_dense:
-            return np.tile(np.arange(len(self.ts)), len(self.start))
-        return self.place - self.contract * len(self.ts)
+        return self.place % len(self.ts)
 
     @cached_property
     def contract(self) -> IntArray:
         """Column of each quote."""
-        lengths = np.diff(np.append(self.start, len(self.quote_ts)))
-        return np.repeat(np.arange(len(self.start)), lengths)
-
-    @cached_property
-    def place(self) -> IntArray:
-        """Where each quote lies in an array laid out contract by contract."""
-        times = self.ts.view(np.int64)
-        place: IntArray = _places(self.quote_ts.view(np.int64), self.start, times)
-        return place
+        return self.place // len(self.ts)
 
     def spread(self, values: AnyArray) -> FloatArray:
         """Return quotes as (n_rows, n_contracts), contiguous per contract; NaN where none is."""
@@ -80,25 +70,58 @@ class Grid:
         quotes: FloatArray = np.ascontiguousarray(field.T).reshape(-1)
         return quotes if self.is_dense else quotes[self.place]
 
-    def latest_per_row(self, values: AnyArray) -> FloatArray:
-        """Return (n_rows,) the value any quote of the row carries; NaN where none does."""
-        place = np.arange(len(values)) if self.is_dense else self.place
-        per_row: FloatArray = _latest_per_row(values, place, len(self.ts))
+    def per_row(self, values: AnyArray) -> FloatArray:
+        """Return (n_rows,) what the quotes of a row all carry; NaN where none carries it."""
+        per_row: FloatArray = _per_row(values, self.place, len(self.ts))
         return per_row
 
 
 def grid_of(columns: Mapping[str, AnyArray]) -> Grid:
     """Index columns sorted by (expiry, strike, right, ts)."""
-    ts, strike, right = columns["ts"], columns["strike"], columns["right"]
-    expiry = columns["expiry"].view(np.int64)
-    start: IntArray = _contract_starts(expiry, strike, right)
+    strike, right = columns["strike"], columns["right"]
+    ts = columns["ts"].view(np.int64)
+    start = _contract_starts(columns["expiry"].view(np.int64), strike, right)
+    times = _row_times(ts, start)
     return Grid(
-        ts=_row_times(ts.view(np.int64), start).view(ts.dtype),
+        ts=times.view(columns["ts"].dtype),
         expiry=columns["expiry"][start],
         strike=strike[start].astype(np.float64),
         right=right[start].astype(np.int64),
-        start=start,
-        quote_ts=ts,
+        place=_places(ts, start, times),
+    )
+
+
+def packed(grid: Grid) -> bytes:
+    """Return a grid as text for a file's footer: who has read it needs no key column."""
+    present = np.zeros(len(grid.ts) * len(grid.strike), np.bool_)
+    present[grid.place] = True
+    parts = (
+        np.array(grid.shape, "<i8"),
+        grid.ts.astype("datetime64[us]").astype("<i8"),
+        grid.expiry.astype("datetime64[D]").astype("<i8"),
+        grid.strike.astype("<f8"),
+        grid.right.astype("<i8"),
+        np.packbits(present),
+    )
+    return base64.b64encode(zlib.compress(b"".join(part.tobytes() for part in parts), 6))
+
+
+def unpacked(text: bytes) -> Grid:
+    """Return the grid that `packed` wrote."""
+    data = zlib.decompress(base64.b64decode(text))
+    n_rows, n_contracts = np.frombuffer(data, "<i8", 2).tolist()
+    ts, expiry, strike, right = np.split(
+        np.frombuffer(data, "<i8", n_rows + 3 * n_contracts, 16),
+        [n_rows, n_rows + n_contracts, n_rows + 2 * n_contracts],
+    )
+    bits = np.frombuffer(data, np.uint8, offset=16 + 8 * (n_rows + 3 * n_contracts))
+    present = np.unpackbits(bits, count=n_rows * n_contracts)
+    return Grid(
+        ts=ts.astype("datetime64[us]"),
+        expiry=expiry.astype("datetime64[D]"),
+        strike=strike.view("<f8").astype(np.float64),
+        right=right.astype(np.int64),
+        place=np.flatnonzero(present),
     )
 
 
@@ -171,11 +194,16 @@ def _scattered(values: AnyArray, place: IntArray, size: int) -> FloatArray:
 
 
 @njit(cache=True)
-def _latest_per_row(values: AnyArray, place: IntArray, n_rows: int) -> FloatArray:
+def _per_row(values: AnyArray, place: IntArray, n_rows: int) -> FloatArray:
     per_row = np.full(n_rows, np.nan)
+    unknown = n_rows
     for i in range(len(values)):
-        if not np.isnan(values[i]):
-            per_row[place[i] % n_rows] = values[i]
+        row = place[i] % n_rows
+        if np.isnan(per_row[row]) and not np.isnan(values[i]):
+            per_row[row] = values[i]
+            unknown -= 1
+            if unknown == 0:
+                break
     return per_row
 
 

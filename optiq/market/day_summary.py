@@ -20,7 +20,7 @@ def summarise(underlying: str, date: dt.date, columns: Columns, spot: SpotRecord
         date=date,
         rows=n_quotes(columns),
         snapshots=len(grid.ts),
-        contracts=len(grid.start),
+        contracts=len(grid.strike),
         strikes=len(np.unique(grid.strike)),
         expiries=tuple(str(day) for day in np.unique(grid.expiry)),
         first=utc_text(grid.ts[0]),

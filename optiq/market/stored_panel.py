@@ -14,7 +14,6 @@ from optiq.market.panel import Panel, to_paisa
 from optiq.market.schema import (
     FIELDS,
     GREEKS,
-    KEY,
     PRICES,
     AnyArray,
     BoolArray,
@@ -91,8 +90,8 @@ def panel_from_file(
 ) -> Panel:
     """Build a panel from a chain file, reading ``names`` at once and the rest when asked for."""
     names = tuple(names)
-    columns = file.read((*KEY, *_ROW_COLUMNS, *names))
-    grid = grid_of(columns)
+    columns = file.read((*_ROW_COLUMNS, *names))
+    grid = file.grid
     fields = StoredFields(file, grid)
     fields.keep(names, columns)
     return assemble(underlying, date, grid, columns, fields, has_book=has_book, notes=notes)
@@ -132,7 +131,7 @@ def assemble(
 def _spot(grid: Grid, quoted: AnyArray | None) -> FloatArray:
     if quoted is None:
         return np.full(len(grid.ts), np.nan)
-    return grid.latest_per_row(quoted)
+    return grid.per_row(quoted)
 
 
 def _known(grid: Grid, received: TimeArray | None) -> TimeArray:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from optiq.market import calendar
 from optiq.market.context import Context
+from optiq.market.contracts import unsure_lots
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray
 from optiq.trade.book import Book, Records, queue
@@ -89,7 +91,7 @@ def backtest_day(
         strategies=tuple(strategy.name for strategy in strategies),
         schedule=charges,
         net_if_instant_paise=instant,
-        notes=(*panel.notes, *_notes(panel, strategies, settings)),
+        notes=(*panel.notes, *_notes(panel, orders, strategies, settings)),
     )
 
 
@@ -108,15 +110,22 @@ def backtest(
         )
 
 
-def _notes(panel: Panel, strategies: list[Strategy], settings: Settings) -> Iterator[str]:
+def _notes(
+    panel: Panel, orders: Records, strategies: list[Strategy], settings: Settings
+) -> Iterator[str]:
+    session = calendar.session(panel.date, panel.underlying)
+    if session.confidence != "high":
+        yield f"hours of {panel.date} ({session.confidence} confidence)"
+    asked_for = panel.expiry[np.unique(orders["legs"][orders["legs"] >= 0])]
+    yield from unsure_lots(panel.underlying, asked_for, panel.date)
     for strategy in strategies:
         if missing := strategy.missing(panel):
             yield f"{strategy.name} stays silent: the day has no {', '.join(missing)}"
     if panel.n_rows > 1 and settings.walk.latency_s > 0:
-        gaps_s = np.diff(panel.ts) / np.timedelta64(1, "s")
-        if np.median(gaps_s) > settings.walk.max_wait_s:
+        gap_s = np.median(np.diff(panel.ts) / np.timedelta64(1, "s"))
+        if gap_s > settings.walk.max_wait_s:
             yield (
-                f"rows lie {np.median(gaps_s):.0f} s apart (median), more than "
-                f"walk.max_wait_s = {settings.walk.max_wait_s:g}: entries expire before the next "
-                "row; --set walk.latency_s=0 fills on the deciding quote"
+                f"most rows lie over walk.max_wait_s = {settings.walk.max_wait_s:g} s apart: "
+                "entries expire before the next one; --set walk.latency_s=0 fills on the "
+                "deciding quote"
             )

@@ -30,9 +30,13 @@ NEXT = (
 )
 
 Advance = Callable[[int], None]
+Describe = Callable[[Strategy, Settings], str]
+"""Returns the text of a run's ``config.toml``."""
 
 
-def demonstrate(folder: Path, days: int, seed: int, advance: Advance) -> dict[str, Any]:
+def demonstrate(
+    folder: Path, days: int, seed: int, describe: Describe, advance: Advance
+) -> dict[str, Any]:
     """Simulate, store and backtest both markets under ``folder`` and return their story.
 
     ``advance`` is told of each day simulated and each backtest, 2 * days + 6 steps.
@@ -40,7 +44,15 @@ def demonstrate(folder: Path, days: int, seed: int, advance: Advance) -> dict[st
     folder.mkdir(parents=True, exist_ok=True)
     strategies = [find("gamma_scalping"), find("institutional_oi"), own_strategy(folder)]
     markets = [
-        _market(folder, name, plant, days, seed, strategies, advance) for name, plant in MARKETS
+        _market(
+            folder,
+            name,
+            Simulation(days, seed, plants=(read_plant(plant),)),
+            strategies,
+            describe,
+            advance,
+        )
+        for name, plant in MARKETS
     ]
     return {
         "folder": str(folder),
@@ -63,25 +75,25 @@ def own_strategy(folder: Path) -> Strategy:
 def _market(
     folder: Path,
     name: str,
-    plant: str,
-    days: int,
-    seed: int,
+    simulation: Simulation,
     strategies: list[Strategy],
+    describe: Describe,
     advance: Advance,
 ) -> dict[str, Any]:
     place = folder / name.replace(" ", "-")
     store = Store(place / "store")
-    simulation = Simulation(days=days, seed=seed, plants=(read_plant(plant),))
     store_simulation(simulation, store, advance=advance)
-    lines = []
+    settings, dates, lines = Settings(), sessions(store, UNDERLYING, None, None), []
     for strategy in strategies:
-        dates = sessions(store, UNDERLYING, None, None)
         out = place / "runs" / strategy.name
         shutil.rmtree(out, ignore_errors=True)
-        run = backtest_stored(store, UNDERLYING, dates, [strategy], Settings(), out, "")
-        lines.append(_line(strategy, run, days))
+        config = describe(strategy, settings)
+        run = backtest_stored(store, UNDERLYING, dates, [strategy], settings, out, config)
+        lines.append(_line(strategy, run, simulation.days))
         advance(1)
-    return {"name": name, "plant": plant, "quotes": run.summary["quotes"], "strategies": lines}
+    planted = {plant.name: plant.strength for plant in simulation.plants}
+    quotes = run.summary["quotes"]
+    return {"name": name, "plants": planted, "quotes": quotes, "strategies": lines}
 
 
 def _line(strategy: Strategy, run: Run, days: int) -> dict[str, Any]:
