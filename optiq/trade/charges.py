@@ -52,6 +52,9 @@ class Broker:
             )
 
 
+USUAL_BROKER = Broker()
+
+
 class Rates(NamedTuple):
     """One schedule as integers: billionths of the premium, but paise and percent where named."""
 
@@ -100,16 +103,15 @@ class Schedule:
         )
 
 
-def schedule(underlying: str, on: dt.date, broker: Broker | str = "Zerodha") -> Schedule:
+def schedule(underlying: str, on: dt.date, broker: Broker = USUAL_BROKER) -> Schedule:
     """Return the charges in force; `RuleError` where a line has no row for that day."""
-    chosen = Broker(broker) if isinstance(broker, str) else broker
     rows = {name: _row(name, underlying, on) for name in LINES if name != "brokerage"}
-    if chosen.brokerage_per_order is None:
-        rows = {"brokerage": _brokerage(chosen.broker, on), **rows}
+    if broker.brokerage_per_order is None:
+        rows = {"brokerage": _brokerage(broker.broker, on), **rows}
         fee = Fraction(rows["brokerage"]["rate"])
     else:
-        fee = Fraction(str(chosen.brokerage_per_order))
-    return Schedule(underlying, on, chosen.broker, _rates(fee, rows), tuple(rows.values()))
+        fee = Fraction(str(broker.brokerage_per_order))
+    return Schedule(underlying, on, broker.broker, _rates(fee, rows), tuple(rows.values()))
 
 
 @njit(cache=True)

@@ -44,6 +44,8 @@ def nearest_expiry(panel: Panel, min_life_minutes: float) -> IntArray:
     left = expiry_close_utc(panel.expiries, panel.underlying)[None, :] - panel.ts[:, None]
     alive = left >= np.timedelta64(round(60e6 * min_life_minutes), "us")
     alive &= np.arange(panel.n_rows)[:, None] >= first_row_of_expiry(panel)
+    if not alive.size:  # a morning without a quote yet
+        return np.full(panel.n_rows, -1)
     return np.where(alive.any(axis=1), alive.argmax(axis=1), -1)
 
 
