@@ -13,7 +13,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-KEPT = 4
+KEPT = 12
 """Folders of earlier sources that stay, so that two checkouts do not drive each other out."""
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import NamedTuple
 
 from markets import Market
-from reference_walk import Settings
+from reference_quotes import Settings
 from reference_walk import walk as reference
 
 from optiq.trade.book import Book, Records, Status, queue

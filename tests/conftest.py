@@ -7,9 +7,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from optiq.market.store import Store
 
 os.environ["TZ"] = "Pacific/Chatham"  # 12:45 ahead: whoever reads local time is found out
 time.tzset()
@@ -59,3 +63,11 @@ def write_study() -> WriteStudy:
         return path
 
     return write
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Return an empty store."""
+    from optiq.market.store import Store  # not before the settings above are cleared
+
+    return Store(tmp_path / "store")

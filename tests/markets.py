@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
-from reference_walk import Settings
+from reference_quotes import Settings
 
-from optiq.market.panel import Panel, price_fields
-from optiq.market.schema import FIELDS, PRICES
+from optiq.market.panel import Panel, to_paisa
+from optiq.market.schema import FIELDS
 from optiq.trade.orders import MAX_LEGS, NO_LEG, Orders
 
 DATE = dt.date(2025, 11, 20)
@@ -210,9 +210,8 @@ def random_quotes(
 
 def filled_fields(ltp: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> dict[str, np.ndarray]:
     """The prices of a panel to the paisa, and every other field as unknown."""
-    fields = price_fields(ltp, bid, ask)
-    unknown = np.full(ltp.shape, np.nan)
-    return {**fields, **{name: unknown for name in FIELDS if name not in PRICES}}
+    unknown = dict.fromkeys(FIELDS, np.full(ltp.shape, np.nan))
+    return unknown | {"ltp": to_paisa(ltp), "bid": to_paisa(bid), "ask": to_paisa(ask)}
 
 
 def random_premiums(

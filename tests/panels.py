@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
-from markets import at_minute
+from markets import at_minute, filled_fields
 
-from optiq.market.panel import Panel, price_fields
-from optiq.market.schema import FIELDS
+from optiq.market.panel import Panel
 
 DATE = dt.date(2025, 11, 20)
 EXPIRY = np.datetime64("2025-11-25")
@@ -37,11 +36,9 @@ def panel(
         return np.array(np.broadcast_to(np.asarray(values, float), shape))
 
     has_book = bid is not None
-    nothing = np.nan
-    values = {name: grid(fields.get(name, nothing)) for name in FIELDS}
-    values |= price_fields(
-        grid(ltp), grid(bid if has_book else nothing), grid(ask if has_book else nothing)
-    )
+    book = (bid, ask) if has_book else (np.nan, np.nan)
+    values = filled_fields(grid(ltp), *map(grid, book))
+    values |= {name: grid(given) for name, given in fields.items()}
     ts = at_minute(np.array(minutes))
     return Panel(
         underlying="NIFTY",

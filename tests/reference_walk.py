@@ -7,134 +7,20 @@ a float, as in the compiled walk. Times are integer microseconds since 1970, UTC
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
+from reference_book import Entry, Leg, Position, Result, Trade, TradeLeg
+from reference_quotes import Quotes, Settings, half_paise, microseconds
 
 from optiq.market.panel import Panel
 from optiq.trade.orders import Orders
 
 TOLERANCE = 1e-9
-TICK_TOLERANCE = Fraction(1, 1_000_000)
-TICK_PAISE = 5
-GIVE_UP_ASK_PAISE = 10
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-IST = 330 * MINUTE
-DAY = 24 * 60 * MINUTE
 
 Charge = Callable[[int, int], int]
 """``charge(premium_paise, side) -> paise`` of one leg's order; side +1 buys, -1 sells."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The walk's and the limits' settings; seconds, minutes, rupees, fractions; None is off."""
-
-    latency_s: float = 1.0
-    max_wait_s: float = 120.0
-    max_quote_age_s: float = 120.0
-    half_spread: float = 0.001
-    slippage_ticks: int = 0
-    square_off_minutes: float = 10.0
-    lots: int = 1
-    first_entry_minutes: float = 5.0
-    last_entry_minutes: float = 30.0
-    max_open: int = 3
-    cooldown_minutes: float = 5.0
-    max_trades_per_day: int = 20
-    max_daily_loss: float | None = None
-    capital: float | None = None
-    min_score: float | None = None
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One contract of an order; ``quantity`` is lots x ratio x lot size, in units."""
-
-    contract: int
-    side: int
-    ratio: int
-    quantity: int
-
-
-@dataclass(frozen=True)
-class TradeLeg:
-    """One leg of a closed position; prices per unit and money in paise."""
-
-    contract: int
-    side: int
-    ratio: int
-    quantity: int
-    entry_price: int
-    exit_price: int
-    gross_paise: int
-    charges_paise: int
-    net_pnl: int
-
-
-@dataclass(frozen=True)
-class Trade:
-    """A closed position; money in paise; ``place`` is its strategy's place in the command."""
-
-    strategy: str
-    place: int
-    order: int
-    legs: tuple[TradeLeg, ...]
-    decided_row: int
-    entry_row: int
-    exit_decided_row: int
-    exit_row: int
-    reason: str
-    stale: bool
-    gross_paise: int
-    charges_paise: int
-    net_pnl: int
-
-
-@dataclass
-class Result:
-    """Closed positions in order of closing, and what became of every order by (place, index)."""
-
-    trades: list[Trade]
-    outcomes: dict[tuple[int, int], str]
-
-
-@dataclass
-class Entry:
-    """An order accepted and not yet filled; ``held`` paise of capital wait for it."""
-
-    place: int
-    order: int
-    legs: list[Leg]
-    decided_row: int
-    held: Fraction = Fraction(0)
-
-
-@dataclass
-class Mark:
-    """The value of a leg per unit in rupees, and the row whose quote gave it."""
-
-    price: float
-    row: int
-
-
-@dataclass
-class Position:
-    """An open position; ``unit_money`` is its last known unit P&L in rupees, lots and all."""
-
-    entry: Entry
-    entry_row: int
-    prices: list[int]
-    peak: float = 0.0
-    g: float = math.nan
-    unit_money: float = 0.0
-    marks: list[Mark | None] = field(default_factory=list)
-    last_marks: list[Mark | None] = field(default_factory=list)
-    reason: str = ""
-    exit_decided_row: int = -1
 
 
 def walk(
@@ -507,126 +393,8 @@ class Day:
         self.outcomes[entry.place, entry.order] = outcome
 
 
-class Quotes:
-    """What the panel says about one contract at one row, in paise or as a mark."""
-
-    def __init__(self, panel: Panel, settings: Settings) -> None:
-        self.settings = settings
-        self.has_book = panel.has_book
-        self.time: list[int] = [int(t) for t in panel.ts.astype("datetime64[us]").astype(int)]
-        self.known: list[int] = [int(t) for t in panel.known.astype("datetime64[us]").astype(int)]
-        self.chain: list[bool] = panel.is_chain.tolist()
-        self.spot: list[float] = panel.spot.tolist()
-        self.ltp: list[list[float]] = panel.ltp.tolist()
-        self.bid: list[list[float]] = panel.bid.tolist()
-        self.ask: list[list[float]] = panel.ask.tolist()
-        self.open_minute, self.close_minute = panel.open_minute, panel.close_minute
-
-    def minutes_between(self, earlier: int, later: int) -> float:
-        return (self.time[later] - self.time[earlier]) / MINUTE
-
-    def minutes_since_open(self, row: int) -> float:
-        return (self.time[row] + IST) % DAY / MINUTE - self.open_minute
-
-    def minutes_to_close(self, row: int) -> float:
-        return self.close_minute - (self.time[row] + IST) % DAY / MINUTE
-
-    def last_spot(self, row: int) -> float | None:
-        for earlier in backwards(row):
-            if not math.isnan(self.spot[earlier]):
-                return self.spot[earlier]
-        return None
-
-    def chain_rows_until(self, row: int) -> int:
-        return sum(self.chain[: row + 1])
-
-    def book(self, row: int, contract: int) -> tuple[float, float] | None:
-        """Bid and ask where both are quoted and not crossed, else None."""
-        bid, ask = self.bid[row][contract], self.ask[row][contract]
-        if not self.has_book or math.isnan(bid) or math.isnan(ask) or ask < bid:
-            return None
-        return bid, ask
-
-    def observed(self, row: int, contract: int) -> bool:
-        if not math.isnan(self.ltp[row][contract]):
-            return True
-        if not self.has_book:
-            return False
-        return not (math.isnan(self.bid[row][contract]) and math.isnan(self.ask[row][contract]))
-
-    def last_trade(self, row: int, contract: int) -> Mark | None:
-        """The last ltp of the day that is not older than ``max_quote_age_s``."""
-        for earlier in backwards(row):
-            age = self.time[row] - self.time[earlier]
-            if age > microseconds(self.settings.max_quote_age_s):
-                return None
-            price = self.ltp[earlier][contract]
-            if not math.isnan(price):
-                return Mark(price, earlier)
-        return None
-
-    def mark(self, row: int, contract: int) -> Mark | None:
-        """The last trade brought inside the book; its middle where there is no such trade."""
-        trade, book = self.last_trade(row, contract), self.book(row, contract)
-        if book is None:
-            return trade
-        bid, ask = book
-        if trade is None:
-            return Mark((bid + ask) / 2, row)
-        return Mark(min(max(trade.price, bid), ask), row)
-
-    def executable(self, row: int, contract: int, side: int) -> int | None:
-        """Paise per unit at which ``side`` fills at ``row``; None where it cannot."""
-        book = self.book(row, contract)
-        if book is not None:
-            bid, ask = book
-            return self.rounded(Fraction(paise(ask if side > 0 else bid)), side)
-        ltp = self.ltp[row][contract]
-        if not self.has_book and not math.isnan(ltp):
-            return self.against_us(Fraction(paise(ltp)), side)
-        return None
-
-    def is_worthless(self, row: int, contract: int) -> bool:
-        """Whether nobody bids and the ask is at most 0.10."""
-        bid, ask = self.bid[row][contract], self.ask[row][contract]
-        if not self.has_book or not math.isnan(bid) or math.isnan(ask):
-            return False
-        return paise(ask) <= GIVE_UP_ASK_PAISE
-
-    def against_us(self, price: Fraction, side: int) -> int:
-        """A price without a book: half a spread worse, then as any fill."""
-        half = max(Fraction(TICK_PAISE), Fraction(str(self.settings.half_spread)) * price)
-        return self.rounded(price + side * half, side)
-
-    def rounded(self, price: Fraction, side: int) -> int:
-        """Slippage and the tick, both against us; never under one tick."""
-        slipped = price + side * self.settings.slippage_ticks * TICK_PAISE
-        ticks = slipped / TICK_PAISE
-        if side > 0:
-            return TICK_PAISE * max(1, math.ceil(ticks - TICK_TOLERANCE))
-        return TICK_PAISE * max(1, math.floor(ticks + TICK_TOLERANCE))
-
-
 def is_thin(legs: list[Leg], prices: list[int]) -> bool:
     """Whether the net premium is under a tenth of the premiums added up."""
     net = sum(leg.side * leg.ratio * price for leg, price in zip(legs, prices, strict=True))
     total = sum(leg.ratio * price for leg, price in zip(legs, prices, strict=True))
     return 10 * abs(net) < total
-
-
-def paise(rupees: float) -> int:
-    """A price already rounded to the paisa, as an integer."""
-    return round(rupees * 100)
-
-
-def half_paise(rupees: float) -> Fraction:
-    """A mark in paise; the middle of two prices may lie on half a paisa."""
-    return Fraction(round(rupees * 200), 2)
-
-
-def microseconds(seconds: float) -> int:
-    return round(seconds * SECOND)
-
-
-def backwards(row: int) -> Iterator[int]:
-    return iter(range(row, -1, -1))

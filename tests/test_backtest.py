@@ -129,7 +129,7 @@ def test_the_deepest_fall(net, fall):
 
 
 def test_equity_is_exact_to_the_paisa():
-    ts = np.array(["2025-11-20T05:00", "2025-11-20T04:00"], "datetime64[us]")
-    when, equity = equity_curve(ts, np.array([0.1, 0.2]))
+    ts = np.array(["2025-11-20T05:00", "2025-11-20T04:00", "2025-11-20T05:00"], "datetime64[us]")
+    when, equity = equity_curve(ts, np.array([0.1, 0.2, 0.4]))
     assert when[0] < when[1]
-    assert equity.tolist() == [0.2, 0.3]
+    assert equity.tolist() == [0.2, 0.7]  # exits of one moment count together

@@ -135,7 +135,7 @@ def test_the_library_agrees_wherever_no_row_expects_it_not_to() -> None:
 def test_disagreement_with_the_library_would_be_found() -> None:
     theirs = set(sessions_between(day("2025-01-01"), day("2025-12-31")))
     theirs ^= {day("2025-02-01"), day("2025-11-05")}  # the Saturday it lacks; a holiday it has not
-    found = list(rulecheck._day_findings(theirs, day("2025-01-01"), day("2025-12-31")))
+    found = list(rulecheck.session_findings(theirs, day("2025-01-01"), day("2025-12-31")))
     assert [f.text for f in found if f.state == "problem"] == [
         "2025-11-05 is closed here and not in pandas_market_calendars"
     ]

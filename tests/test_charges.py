@@ -211,12 +211,12 @@ def test_sums_of_lines_are_the_lines_summed() -> None:
 
 def test_a_broker_can_be_named_or_priced() -> None:
     on = day("2025-06-10")
-    assert schedule("NIFTY", on, "zerodha").rates.brokerage_paise == 2000
+    assert schedule("NIFTY", on, Broker("zerodha")).rates.brokerage_paise == 2000
     assert schedule("NIFTY", on, Broker(brokerage_per_order=15.5)).rates.brokerage_paise == 1550
     free = schedule("NIFTY", on, Broker("Nobody", brokerage_per_order=0.0))
     assert charge_lines(100_000, BUY, free).brokerage == 0
     with pytest.raises(InputError, match="no broker named Nobody") as failure:
-        schedule("NIFTY", on, "Nobody")
+        schedule("NIFTY", on, Broker("Nobody"))
     assert "Zerodha" in failure.value.hint
     with pytest.raises(RuleError, match="finer than the arithmetic"):
         schedule("NIFTY", on, Broker(brokerage_per_order=0.001))
@@ -229,7 +229,7 @@ def test_a_schedule_says_which_of_its_rows_are_unsure() -> None:
     assert schedule("NIFTY", day("2024-06-10")).low_confidence == (
         "exchange_txn 0.000495 of NSE since 2024-04-01 (low confidence)",
     )
-    unsure = schedule("NIFTY", day("2026-06-10"), "Upstox").low_confidence
+    unsure = schedule("NIFTY", day("2026-06-10"), Broker("Upstox")).low_confidence
     assert unsure == ("brokerage 20 of Upstox since 2019-01-01 (low confidence)",)
 
 

@@ -126,6 +126,8 @@ def test_a_flag_is_read_in_the_type_of_its_setting(override: str, value: object)
         ("walk.latency_s=fast", r"--set walk\.latency_s is 'fast' \(write a number\)"),
         ("walk.latency_s=true", r"is True \(write a number\)"),
         ("walk.latency_s=nan", r"is nan \(write a number\)"),
+        ("walk.latency_s=inf", r"is inf \(write a number\)"),
+        ("iv.ceiling=inf", r"is inf \(write a number or \"off\"\)"),
         ("walk.latency_s=off", r"--set walk\.latency_s cannot be off \(write a number\)"),
         ("walk.lots=1.5", r"is 1.5 \(write a whole number\)"),
         ("limits.capital=lots", r"\(write a number or \"off\"\)"),
@@ -177,6 +179,9 @@ def test_a_wrong_variable_is_named() -> None:
     with pytest.raises(InputError, match="no setting OPTIQ_WALK_LATENCY") as caught:
         settings(environ={"OPTIQ_WALK_LATENCY": "1"})
     assert caught.value.hint == "did you mean OPTIQ_WALK_LATENCY_S?"
+    with pytest.raises(InputError, match="no setting OPTIQ_STROE") as caught:
+        settings(environ={"OPTIQ_STROE": "x"})
+    assert caught.value.hint == "did you mean OPTIQ_STORE?"
     assert settings(environ={"OPTIQ_STORE": "x", "OPTIQ_MODELS": "y"}) == settings()
 
 
@@ -229,3 +234,20 @@ def test_the_folders_of_a_run_are_written_absolute(
     file = written(tmp_path / "elsewhere", text)
     assert folder("store", Path("data/store"), file, {}) == tmp_path / "data" / "store"
     assert settings(file=file)["walk"] == WalkSettings()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("walk.lots=0", "lots = 0; give 1 or more"),
+        ("walk.latency_s=-1", "latency_s = -1; give 0 or more"),
+        ("limits.capital=0", "would let nothing trade"),
+        ("limits.max_daily_loss=-5", "give 0 or more, or switch it off"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(setting: str, message: str) -> None:
+    from optiq.trade.fills import WalkSettings
+    from optiq.trade.limits import Limits
+
+    with pytest.raises(InputError, match=message):
+        resolve({"walk": WalkSettings, "limits": Limits}, overrides=[setting], environ={})

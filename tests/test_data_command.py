@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from chains import DAY, quotes, write
 from typer.testing import CliRunner, Result
 
 from optiq.cli.app import app
+from optiq.errors import AccessError
 
 
 def optiq(*words: object) -> Result:
@@ -142,3 +144,25 @@ def test_repair_rebuilds_a_manifest(store: Path) -> None:
     (line,) = answer("data", "repair", "--store", store)["repaired"]
     assert "manifest rebuilt" in line
     assert len(answer("data", "ls", "--store", store)["days"]) == 1
+
+
+def test_one_snapshot_has_no_gap(tmp_path: Path) -> None:
+    path = write(quotes(minutes=1), tmp_path / "in" / "a.csv")
+    answer("ingest", path, "--tz", "Asia/Kolkata", "--store", tmp_path / "s")
+    found = answer("data", "show", "--store", tmp_path / "s")
+    assert (found["snapshots"], found["median_gap_s"]) == (1, None)
+    text = optiq("data", "show", "--store", tmp_path / "s").stdout
+    assert "median gap" in text
+    assert "nan" not in text
+
+
+def test_a_folder_that_may_not_be_read_is_no_empty_one(tmp_path: Path) -> None:
+    write(quotes(), tmp_path / "in" / "a.csv")
+    closed = tmp_path / "in" / "closed"
+    closed.mkdir(mode=0)
+    if os.access(closed, os.R_OK):
+        pytest.skip("this user may read every folder")
+    done = optiq("ingest", tmp_path / "in", "--store", tmp_path / "s")
+    closed.chmod(0o755)
+    assert isinstance(done.exception, AccessError)
+    assert str(done.exception) == f"{closed}: may not be read"

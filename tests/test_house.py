@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1] / "optiq"
+HERE = Path(__file__).parent
+ROOT = HERE.parent / "optiq"
 STAIRS = ("errors", "market", "trade", "run", "learn", "report", "cli")
 LONGEST_FILE = 400
 
@@ -218,6 +219,11 @@ def test_the_silent_part_is_not_empty() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_no_file_grows_too_long(module: str) -> None:
     assert MODULES[module].count("\n") <= LONGEST_FILE
+
+
+def test_no_test_file_grows_too_long_either() -> None:
+    lengths = {path.name: path.read_text().count("\n") for path in HERE.glob("*.py")}
+    assert {name for name, length in lengths.items() if length > LONGEST_FILE} == set()
 
 
 def catch_alls(text: str) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ingest_samples import DOCUMENTS, Document
+from ingest_documents import DOCUMENTS, Document
 
 from optiq.errors import InputError
 from optiq.market.ingest.batch import Batch, ReadOptions, Sample

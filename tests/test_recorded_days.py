@@ -10,7 +10,7 @@ import pytest
 from both_walks import compiled, slow
 from markets import Market
 from recorded import RECORDED, needs_recordings
-from reference_walk import Settings as ReferenceSettings
+from reference_quotes import Settings as ReferenceSettings
 
 from optiq.market.ingest.pipeline import ingest
 from optiq.market.panel import Panel

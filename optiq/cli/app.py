@@ -32,7 +32,7 @@ from optiq.errors import AccessError, CannotCreateError, OptiqError, StorageErro
 
 DATA, RESEARCH, EVERY_DAY = "Data", "Research", "Every day"
 
-USAGE, READER_GONE, BUG, INTERRUPTED, TERMINATED = 2, 1, 70, 130, 143
+READER_GONE, BUG, INTERRUPTED, TERMINATED = 1, 70, 130, 143
 
 FAILURES = {
     errno.EACCES: AccessError,
@@ -187,7 +187,7 @@ def _report() -> str:
 
 
 def _fail(status: int, code: str, message: str, hint: str, as_json: bool) -> int:
-    message = " ".join(message.split())
+    message = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
     if as_json:
         error = {"code": code, "message": message, "hint": hint}
         write_json({"ok": False, "error": error})

@@ -55,11 +55,14 @@ def backtest(
     from optiq.cli.config import folder, resolved_toml
     from optiq.cli.output import emit, progress
     from optiq.cli.settings import run_settings
+    from optiq.errors import InputError
     from optiq.market.schema import IST
     from optiq.market.store import Store
     from optiq.report.tables import show_run
     from optiq.run.stored import backtest_stored, run_name, sessions
 
+    if date and (from_date or to_date):
+        raise InputError("--date and --from or --to", "give one day, or the ends of several")
     settings, strategies, resolved = run_settings(strategy or [], config, overrides or [])
     days = sessions(Store(store), underlying, date or from_date, date or to_date)
     name = run_name(dt.datetime.now(IST), underlying, strategies)

@@ -43,10 +43,12 @@ def charges(
     """
     from optiq.cli.output import emit, warn
     from optiq.cli.settings import run_settings
+    from optiq.market.calendar import session
     from optiq.trade.charges import charge_lines, schedule
 
     settings, _, _ = run_settings((), config, overrides or [])
     in_force = schedule(underlying, on, settings.broker)
+    session(on, underlying)  # nothing is charged on a day without one
     units, unsure = _units(underlying, on, lots, quantity, expiry)
     premium_paise = _paise(price) * units
     lines = charge_lines(premium_paise, 1 if side == "buy" else -1, in_force)
@@ -70,28 +72,27 @@ def _units(
     import numpy as np
 
     from optiq.errors import InputError
-    from optiq.market.contracts import expiries_after, lot_size, unsure_lots
+    from optiq.market.contracts import expiries_after, lot_size, require_expiry, unsure_lots
 
     if quantity is not None and lots is None:
         return quantity, ()
     if lots is None or quantity is not None:
         raise InputError("an order has one size", "give either --lots or --quantity")
+    if expiry:
+        require_expiry(underlying, expiry, on)
     named = expiry or expiries_after(underlying, on, 1)[0]
     unsure = unsure_lots(underlying, np.array([named], "datetime64[D]"), on)
     return lots * lot_size(underlying, named, on).size, unsure
 
 
 def _paise(price: float) -> int:
-    from fractions import Fraction
-
     from optiq.errors import InputError
 
-    paise = Fraction(str(price)) * 100 if math.isfinite(price) else Fraction(1, 2)
-    if paise.denominator != 1:
+    if not math.isfinite(price) or round(price, 2) != price:
         raise InputError(
             f"--price {price} is no whole number of paise", "give rupees with two decimals"
         )
-    return int(paise)
+    return round(price * 100)
 
 
 def _print(screen: Any, title: str, result: dict[str, Any]) -> None:

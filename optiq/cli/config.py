@@ -142,13 +142,13 @@ def _from_file(known: Mapping[str, Setting], file: Path | None) -> dict[str, Any
 
 def _from_environment(known: Mapping[str, Setting], environ: Mapping[str, str]) -> dict[str, Any]:
     variables = {setting.variable: setting for setting in known.values()}
-    other = {RECORDED, *(f"OPTIQ_{name.upper()}" for name in FOLDERS)}
+    folders = tuple(f"OPTIQ_{name.upper()}" for name in FOLDERS)
     values = {}
     for variable in sorted(environ):
-        if not variable.startswith("OPTIQ_") or variable in other:
+        if not variable.startswith("OPTIQ_") or variable in (RECORDED, *folders):
             continue
         if variable not in variables:
-            raise _unknown(variable, tuple(variables), "the environment", "setting")
+            raise _unknown(variable, (*variables, *folders), "the environment", "setting")
         setting = variables[variable]
         values[setting.name] = read_text(environ[variable], setting, Origin(variable))
     return values
@@ -214,7 +214,7 @@ def _leaves(instance: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _toml(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return '"off"'
     if isinstance(value, bool | int | float):
         return str(value).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -152,8 +153,8 @@ def _line(day: DayManifest) -> dict[str, Any]:
         "snapshots": day.snapshots,
         "contracts": day.contracts,
         "expiries": len(day.expiries),
-        "first": day.first_ist.isoformat(),
-        "last": day.last_ist.isoformat(),
+        "first": day.first_ist,
+        "last": day.last_ist,
         "has_book": day.has_book,
         "spot": day.spot_words,
         "close": day.close,
@@ -200,7 +201,7 @@ def _print_view(screen: Console, view: DayView) -> None:
         ("expiries", ", ".join(day.expiries)),
         ("first", f"{day.first_ist:%H:%M:%S} IST"),
         ("last", f"{day.last_ist:%H:%M:%S} IST"),
-        ("median gap", f"{view.median_gap_s:g} s"),
+        ("median gap", "-" if math.isnan(view.median_gap_s) else f"{view.median_gap_s:g} s"),
         ("holes", "; ".join(hole.words for hole in view.holes) or "none"),
         ("book", "yes" if day.has_book else "no"),
         ("spot", day.spot_words),

@@ -229,22 +229,19 @@ def clock(now: dt.datetime) -> Check:
 
 def todays_session(now: dt.datetime) -> Check:
     """Say what the calendar knows about today in India, and until when it knows anything."""
-    from optiq.market.calendar import is_covered, is_session, last_covered_day, session
+    from optiq.market import calendar
+    from optiq.market.schema import IST
 
-    title, today = "today's session", (now + dt.timedelta(hours=5, minutes=30)).date()
-    known = f"the calendar ends {last_covered_day()}"
-    if is_covered(today) and not is_session(today):
+    title, today = "today's session", now.astimezone(IST).date()
+    known = f"the calendar ends {calendar.last_covered_day()}"
+    if calendar.is_covered(today) and not calendar.is_session(today):
         return Check(title, "ok", f"none on {today:%A} {today}; {known}")
     try:
-        hours = session(today)
+        hours = calendar.session(today)
     except RuleError as error:
         return Check(title, "warning", str(error), error.hint)
-    opens, closes = _clock_time(hours.open_minute), _clock_time(hours.close_minute)
+    opens, closes = calendar.clock(hours.open_minute), calendar.clock(hours.close_minute)
     return Check(title, "ok", f"{hours.kind}, {opens}-{closes} IST ({hours.confidence}); {known}")
-
-
-def _clock_time(minute: float) -> str:
-    return f"{int(minute) // 60:02d}:{int(minute) % 60:02d}"
 
 
 def _show(console: Console, checks: list[Check]) -> None:

@@ -14,10 +14,9 @@ from optiq.cli.options import (
     SetOption,
     UnderlyingOption,
 )
+from optiq.errors import DamagedError
 
 app = typer.Typer(help="The market's rules by date, with sources.", no_args_is_help=True)
-
-DISAGREEING = 3
 
 SourcesOption = Annotated[
     bool, typer.Option("--sources", help="Print the source of each rule as well.")
@@ -65,10 +64,14 @@ def check(as_json: JsonOption = False) -> None:
     if problems:
         first = problems[0]
         message = f"{first.table}.csv: {first.text}"
-        result["error"] = {"code": "damaged", "message": message, "hint": "correct the table"}
+        result["error"] = {
+            "code": DamagedError.code,
+            "message": message,
+            "hint": "correct the table",
+        }
     emit(result, as_json=as_json, show=lambda screen: _print_findings(screen, found))
     if problems:
-        raise typer.Exit(DISAGREEING)
+        raise typer.Exit(DamagedError.exit_code)
 
 
 def _print_facts(screen: Any, title: str, found: list[Any], sources: bool) -> None:

@@ -88,11 +88,14 @@ def band(
     """Compare two bands around spot: signals kept and lost, quotes no longer scanned."""
     from optiq.cli.output import emit, progress
     from optiq.cli.settings import run_settings
+    from optiq.errors import InputError
     from optiq.market.store import Store
     from optiq.report.tables import show_bands
     from optiq.run.bands import compare_bands
     from optiq.run.stored import sessions
 
+    if wide > 1:
+        raise InputError(f"a band of {wide:g} times spot", "8 % is written 0.08")
     _, (strategy,), _ = run_settings([name], config, overrides or [])
     days = sessions(Store(store), underlying, from_date, to_date)
     with progress("Comparing bands", total=len(days), unit="days", quiet=as_json) as advance:

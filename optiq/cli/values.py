@@ -59,7 +59,7 @@ def read_value(value: Any, setting: Setting, origin: Origin) -> Any:
     """Return ``value`` in the setting's type, or raise `InputError` saying where it was written.
 
     ``"off"`` is None for a type that allows None, and the value that switches off an exit or a
-    limit whose default is off; NaN and None are never written otherwise.
+    limit whose default is off; NaN, infinity and None are never written otherwise.
     """
     if value == OFF and (_can_be_off(setting) or str not in _choices(setting.annotation)):
         return _off(setting, origin)
@@ -109,7 +109,7 @@ def _fit(value: Any, kind: Any, origin: Origin) -> Any:
         return next((item for item in kind if value in (item.value, item.name)), None)
     if kind is float:
         real = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if real and not math.isnan(value) else None
+        return float(value) if real and math.isfinite(value) else None
     if kind is int:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
     if kind is Path:

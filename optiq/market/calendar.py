@@ -14,7 +14,7 @@ import numpy as np
 
 from optiq.errors import RuleError
 from optiq.market import tables
-from optiq.market.schema import IST_OFFSET, TimeArray
+from optiq.market.schema import IST_OFFSET
 
 Kind = Literal["regular", "special", "muhurat", "interruption"]
 ONE_DAY = dt.timedelta(days=1)
@@ -159,13 +159,6 @@ def clock(minute: float) -> str:
     '15:30'
     """
     return f"{int(minute) // 60:02d}:{int(minute) % 60:02d}"
-
-
-def closes_of(expiries: TimeArray, underlying: str) -> TimeArray:
-    """Return `close_of` each expiry, (n,) datetime64[us]."""
-    distinct, place = np.unique(expiries.astype("datetime64[D]"), return_inverse=True)
-    closes = [close_of(date.item(), underlying) for date in distinct]
-    return np.array(closes, "datetime64[us]")[place]
 
 
 @cache

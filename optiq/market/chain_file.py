@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from optiq.errors import DamagedError
+from optiq.errors import AccessError, DamagedError, OptiqError
 from optiq.market.day_arrays import Columns, Grid, grid_of, n_quotes, packed, unpacked
 from optiq.market.schema import COLUMNS, FIELDS, GREEKS, KEY, AnyArray
 
@@ -189,7 +189,9 @@ def open_chain(path: Path) -> ChainFile | None:
         raise _damaged(path, reason) from reason
 
 
-def _damaged(path: Path, reason: Exception) -> DamagedError:
+def _damaged(path: Path, reason: Exception) -> OptiqError:
+    if isinstance(reason, PermissionError):
+        return AccessError(f"{path}: no permission to read it", "give this user access")
     return DamagedError(
         f"{path}: cannot be read ({reason})", "delete the day's folder and ingest its source again"
     )

@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 
+from optiq.errors import RuleError
 from optiq.market import calendar, tables
 from optiq.market.schema import FloatArray, IntArray, TimeArray
 
@@ -81,6 +82,20 @@ def known_expiries(underlying: str, on: dt.date) -> list[dt.date]:
     return [expiry for expiry in _all_expiries(underlying) if expiry >= on]
 
 
+def require_expiry(underlying: str, expiry: dt.date, on: dt.date) -> None:
+    """Refuse a day on which the dated rules let nothing of this underlying expire.
+
+    Beyond the calendar's end the rules cannot tell, and any day passes.
+    """
+    known = known_expiries(underlying, on)
+    if expiry not in known and not (known and expiry > known[-1]):
+        around = [day for day in known if day < expiry][-1:] + [d for d in known if d > expiry][:1]
+        raise RuleError(
+            f"no {underlying} contract alive on {on} expires on {expiry}",
+            f"the expiries around it: {', '.join(map(str, around))}",
+        )
+
+
 @cache
 def listed(underlying: str, cycle: str) -> tuple[dt.date, ...]:
     """Return the expiries of a cycle, "weekly" or "monthly", in the years the calendar holds."""
@@ -114,12 +129,10 @@ def is_monthly(underlying: str, expiry: dt.date) -> bool:
 
 
 def expiry_close_utc(expiries: TimeArray, underlying: str = "NIFTY") -> TimeArray:
-    """Return when each expiry's trading ends, (n,) datetime64[us] UTC.
-
-    Where the calendar knows no session on that date (far contracts, days that became holidays
-    after listing) it is the ordinary close of the hours in force then.
-    """
-    return calendar.closes_of(expiries, underlying)
+    """Return `calendar.close_of` each expiry, (n,) datetime64[us] UTC."""
+    distinct, place = np.unique(expiries.astype("datetime64[D]"), return_inverse=True)
+    closes = [calendar.close_of(expiry.item(), underlying) for expiry in distinct]
+    return np.array(closes, "datetime64[us]")[place]
 
 
 def strike_step(strikes: FloatArray, level: float) -> float:
@@ -138,7 +151,7 @@ def strike_step(strikes: FloatArray, level: float) -> float:
 
 
 def usual_strike_step(underlying: str, on: dt.date) -> tables.Row:
-    """Return the row of the usual step near the money: a cross-check of `strike_step` only."""
+    """Return the row of the usual step near the money; a chain itself says more, `strike_step`."""
     candidates = tables.rows_of("strike_steps", underlying)
     return tables.in_force(candidates, on, "strike_steps", f"the strikes of {underlying}")
 

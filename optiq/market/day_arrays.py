@@ -71,7 +71,11 @@ class Grid:
         return quotes if self.is_dense else quotes[self.place]
 
     def per_row(self, values: AnyArray) -> FloatArray:
-        """Return (n_rows,) what the quotes of a row all carry; NaN where none carries it."""
+        """Return (n_rows,) what the quotes of a row carry; NaN where none carries it.
+
+        Where they differ, as spots of pages fetched one after the other do, the first contract's
+        stands: the nearest expiry's lowest strike.
+        """
         per_row: FloatArray = _per_row(values, self.place, len(self.ts))
         return per_row
 
@@ -207,13 +211,16 @@ def _per_row(values: AnyArray, place: IntArray, n_rows: int) -> FloatArray:
     return per_row
 
 
+def contract_key(columns: Mapping[str, AnyArray]) -> IntArray:
+    """Return one integer a quote; contracts order by it: expiry, strike, CE before PE."""
+    expiry = columns["expiry"].astype("datetime64[D]").view(np.int64)
+    paise = np.round(columns["strike"].astype(np.float64) * 100).astype(np.int64)
+    return (expiry * 100_000_000 + paise) * 2 + (columns["right"] < 0)
+
+
 def sort_order(columns: Mapping[str, AnyArray]) -> IntArray | None:
     """Return the order by (expiry, strike, CE before PE, ts); None when it is that already."""
-    expiry = columns["expiry"].astype("datetime64[D]").view(np.int64)
-    side = (columns["right"] < 0).astype(np.int64)
-    paise = np.round(columns["strike"].astype(np.float64) * 100).astype(np.int64)
-    contract = (expiry * 100_000_000 + paise) * 2 + side
-    ts = columns["ts"].view(np.int64)
+    contract, ts = contract_key(columns), columns["ts"].view(np.int64)
     step = np.diff(contract)
     if bool(((step > 0) | ((step == 0) & (np.diff(ts) >= 0))).all()):
         return None

@@ -6,9 +6,11 @@ import datetime as dt
 
 import numpy as np
 
-from optiq.market.day_arrays import Columns, Grid, grid_of, n_quotes
+from optiq.market.day_arrays import Columns, Grid, grid_of, n_quotes, take
 from optiq.market.manifest import DayManifest, SpotRecord
-from optiq.market.schema import AnyArray, FloatArray, TimeArray
+from optiq.market.panel import to_paisa
+from optiq.market.parity import forwards, strike_pairs
+from optiq.market.schema import AnyArray
 
 
 def summarise(underlying: str, date: dt.date, columns: Columns, spot: SpotRecord) -> DayManifest:
@@ -25,7 +27,7 @@ def summarise(underlying: str, date: dt.date, columns: Columns, spot: SpotRecord
         expiries=tuple(str(day) for day in np.unique(grid.expiry)),
         first=utc_text(grid.ts[0]),
         last=utc_text(grid.ts[-1]),
-        has_book=any(_has_any(columns, side) for side in ("bid", "ask")),
+        has_book=_has_book(columns),
         content_id="",
         close=close,
         atm_iv=atm_iv,
@@ -38,24 +40,22 @@ def utc_text(moment: AnyArray) -> str:
     return f"{np.datetime_as_string(moment, unit='s')}+00:00"
 
 
-def _has_any(columns: Columns, name: str) -> bool:
-    return name in columns and bool(np.isfinite(columns[name]).any())
+def _has_book(columns: Columns) -> bool:
+    sides = (columns[side] for side in ("bid", "ask") if side in columns)
+    return any(bool(np.isfinite(side).any()) for side in sides)
 
 
 def _last_level(
     grid: Grid, columns: Columns, date: dt.date, spot: SpotRecord
 ) -> tuple[float | None, float | None]:
     """Return the underlying's level and the at-the-money volatility of the last chain row."""
-    last = _last_chain_row(grid, columns)
-    chosen = np.flatnonzero(grid.row == last)
-    expiry = columns["expiry"][chosen].astype("datetime64[D]")
-    strike = columns["strike"][chosen].astype(np.float64)
-    level = _feed_level(columns, chosen) if spot.trusted else None
+    last = take(columns, np.flatnonzero(grid.row == _last_chain_row(grid, columns)))
+    level = _feed_level(last) if spot.trusted else None
     if level is None:
-        level = _parity_level(expiry, strike, columns["right"][chosen], _mid(columns, chosen))
+        level = _parity_level(last, has_book=_has_book(columns))
     if level is None or "iv" not in columns:
         return level, None
-    return level, _atm_iv(expiry, strike, columns["iv"][chosen], level, date)
+    return level, _atm_iv(last, level, date)
 
 
 def _last_chain_row(grid: Grid, columns: Columns) -> int:
@@ -64,48 +64,37 @@ def _last_chain_row(grid: Grid, columns: Columns) -> int:
     return int(rows.max()) if len(rows) else len(grid.ts) - 1
 
 
-def _feed_level(columns: Columns, chosen: AnyArray) -> float | None:
-    if "spot" not in columns:
+def _feed_level(quotes: Columns) -> float | None:
+    if "spot" not in quotes:
         return None
-    quoted = columns["spot"][chosen]
-    quoted = quoted[np.isfinite(quoted)]
+    quoted = quotes["spot"][np.isfinite(quotes["spot"])]
     return round(float(quoted[-1]), 2) if len(quoted) else None
 
 
-def _mid(columns: Columns, chosen: AnyArray) -> FloatArray:
-    ltp = columns["ltp"][chosen].astype(np.float64)
-    if not (_has_any(columns, "bid") and _has_any(columns, "ask")):
-        return ltp
-    mid = (columns["bid"][chosen].astype(np.float64) + columns["ask"][chosen]) / 2
-    return np.where(np.isfinite(mid), mid, ltp)
+def _parity_level(quotes: Columns, *, has_book: bool) -> float | None:
+    """Return the nearest expiry's parity forward among the quotes of one moment."""
+    pairs = strike_pairs(quotes["expiry"], quotes["strike"].astype(np.float64), quotes["right"])
+    last = to_paisa(quotes["ltp"])[:, None]
+    bid, ask = (
+        to_paisa(quotes[side])[:, None] if side in quotes else np.full(last.shape, np.nan)
+        for side in ("bid", "ask")
+    )
+    forward = forwards(last, bid, ask, has_book, pairs, len(np.unique(quotes["expiry"])))
+    level = float(forward[0, 0])
+    return round(level, 2) if np.isfinite(level) else None
 
 
-def _parity_level(
-    expiry: TimeArray, strike: FloatArray, right: AnyArray, price: FloatArray
-) -> float | None:
-    """Return the median of K + C - P over the five strikes of the nearest expiry nearest parity."""
-    near = (expiry == expiry.min()) & np.isfinite(price)
-    calls, puts = near & (right > 0), near & (right < 0)
-    _, call, put = np.intersect1d(strike[calls], strike[puts], return_indices=True)
-    if not len(call):
-        return None
-    gap = price[calls][call] - price[puts][put]
-    nearest = np.argsort(np.abs(gap), kind="stable")[:5]
-    return round(float(np.median((strike[calls][call] + gap)[nearest])), 2)
-
-
-def _atm_iv(
-    expiry: TimeArray, strike: FloatArray, iv: AnyArray, level: float, date: dt.date
-) -> float | None:
+def _atm_iv(quotes: Columns, level: float, date: dt.date) -> float | None:
     """Return the volatility nearest the money of the nearest expiry after today, else of today's.
 
     An expiry in its last minutes has no volatility worth remembering.
     """
+    expiry, iv = quotes["expiry"].astype("datetime64[D]"), quotes["iv"]
     known = np.isfinite(iv)
     later = known & (expiry > np.datetime64(date))
     usable = later if later.any() else known
     if not usable.any():
         return None
     near = usable & (expiry == expiry[usable].min())
-    distance = np.abs(strike[near] - level)
+    distance = np.abs(quotes["strike"][near].astype(np.float64) - level)
     return float(np.mean(iv[near][distance == distance.min()], dtype=np.float64))

@@ -54,12 +54,10 @@ class DayView:
             "contracts": day.contracts,
             "strikes": day.strikes,
             "expiries": day.expiries,
-            "first": day.first_ist.isoformat(),
-            "last": day.last_ist.isoformat(),
+            "first": day.first_ist,
+            "last": day.last_ist,
             "median_gap_s": self.median_gap_s,
-            "holes": [
-                {"from": hole.start.isoformat(), "to": hole.end.isoformat()} for hole in self.holes
-            ],
+            "holes": [{"from": hole.start, "to": hole.end} for hole in self.holes],
             "has_book": day.has_book,
             "spot": day.spot_words,
             "sources": [source.name for source in day.sources],

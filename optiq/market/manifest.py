@@ -131,10 +131,6 @@ class DayPlace:
         """The manifest of a write under way: trusted once the chain file carries its id."""
         return self.manifest.with_suffix(".json.next")
 
-    def quarantine(self, sha256: str) -> Path:
-        """Return the file of one source's refused rows."""
-        return self._folder("quarantine") / f"date={self.date}" / f"{sha256[:16]}.parquet"
-
     def _folder(self, kind: str) -> Path:
         return self.root / kind / f"underlying={self.underlying}"
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from optiq.market.schema import (
     IST_OFFSET,
-    PRICES,
     AnyArray,
     BoolArray,
     FloatArray,
@@ -212,8 +211,3 @@ def minute_of_day(ts: TimeArray) -> FloatArray:
     since_midnight = local - local.astype("datetime64[D]")
     minutes: FloatArray = since_midnight / np.timedelta64(1, "m")
     return minutes
-
-
-def price_fields(ltp: AnyArray, bid: AnyArray, ask: AnyArray) -> dict[str, FloatArray]:
-    """Return the three price fields of a panel, rounded once to the paisa."""
-    return dict(zip(PRICES, (to_paisa(ltp), to_paisa(bid), to_paisa(ask)), strict=True))

@@ -17,6 +17,9 @@ from typing import Protocol
 
 from optiq.errors import InputError
 
+MOST_STRENGTH = 3.0
+"""Beyond this the drift outweighs the noise and the market is no market."""
+
 
 @dataclass(frozen=True, slots=True)
 class HiddenSignal:
@@ -105,13 +108,9 @@ def _strength(text: str, number: str) -> float:
         strength = float(number)
     except ValueError:
         strength = math.nan
-    if 0.0 <= strength <= MOST:
+    if 0.0 <= strength <= MOST_STRENGTH:
         return strength
-    raise InputError(f"{text!r} has no strength from 0 to {MOST:g}", "write NAME=STRENGTH")
-
-
-MOST = 3.0
-"""Beyond this the drift outweighs the noise and the market is no market."""
+    raise InputError(f"{text!r} has no strength from 0 to {MOST_STRENGTH:g}", "write NAME=STRENGTH")
 
 
 def long_run_variance(signals: Sequence[HiddenSignal]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.market.day_view import holes
+from optiq.market.day_view import holes, median_gap
 from optiq.market.manifest import DayManifest
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray
@@ -57,8 +57,7 @@ def spot_lead(panel: Panel) -> SpotLead:
     if not np.isfinite(together) or max(known.values()) < _WORTH_MEASURING:
         return SpotLead()
     best = max(known, key=lambda shift: (known[shift], -abs(shift)))
-    gap = float(np.median(np.diff(panel.ts[chain]) / np.timedelta64(1, "s")))
-    return SpotLead(best, best * gap, known[best], together)
+    return SpotLead(best, best * median_gap(panel.ts[chain]), known[best], together)
 
 
 def check_day(store: Store, day: DayManifest) -> list[tuple[str, str]]:

@@ -38,14 +38,11 @@ def _mend(store: Store, place: DayPlace) -> str:
     what = f"{place.underlying} {place.date}"
     try:
         file = chain_file.open_chain(place.chain)
-        manifest = load(place.manifest)
-        if file is None or (manifest is not None and manifest.content_id == file.content_id):
-            return ""
     except DamagedError as damage:
-        if not damage.args[0].startswith(str(place.manifest)):
-            return f"{what}: beyond repair, {damage}; {damage.hint}"
-        file = chain_file.open_chain(place.chain)
-    if file is None or not file.content_id:
+        return f"{what}: beyond repair, {damage}; {damage.hint}"
+    if file is None or _manifest_id(place) == file.content_id:
+        return ""
+    if not file.content_id:
         return f"{what}: not a file of this store; delete its folder and ingest the day again"
     columns = file.read_all()
     identity = chain_file.content_id(place.underlying, place.date, columns)
@@ -54,3 +51,12 @@ def _mend(store: Store, place: DayPlace) -> str:
     rebuilt = summarise(place.underlying, place.date, columns, SpotRecord())
     store.remanifest(replace(rebuilt, content_id=identity, notes=(REBUILT,)))
     return f"{what}: {REBUILT}"
+
+
+def _manifest_id(place: DayPlace) -> str | None:
+    """Return the content id that a day's manifest names, None where no manifest can be read."""
+    try:
+        manifest = load(place.manifest)
+    except DamagedError:
+        return None
+    return None if manifest is None else manifest.content_id

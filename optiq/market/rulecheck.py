@@ -120,11 +120,12 @@ def library_findings() -> Iterator[Finding]:
     start, end = calendar.first_covered_day(), calendar.last_covered_day()
     hours = pandas_market_calendars.get_calendar("NSE").schedule(str(start), str(end))
     theirs = {day.date(): row for day, row in hours.iterrows()}
-    yield from _day_findings(set(theirs), start, end)
+    yield from session_findings(set(theirs), start, end)
     yield from _muhurat_findings(theirs)
 
 
-def _day_findings(theirs: set[dt.date], start: dt.date, end: dt.date) -> Iterator[Finding]:
+def session_findings(theirs: set[dt.date], start: dt.date, end: dt.date) -> Iterator[Finding]:
+    """Yield the days that only one side calls a session, unless a row expects just that."""
     expected = {
         dt.date.fromisoformat(row["date"])
         for row in tables.rows("holidays")

@@ -85,7 +85,7 @@ def _keep(simulation: Simulation, store: Store, day: SimulatedDay) -> bool:
             f"{store.root} holds another {simulation.underlying} {day.date} of the same settings",
             "another version simulated it; give another --store",
         )
-    priced = day_writer.price(simulation.underlying, day.date, day.columns, ())
+    priced = day_writer.price(simulation.underlying, day.date, day.columns)
     day_writer.store_day(store, priced, [entry])
     return True
 

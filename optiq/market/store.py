@@ -167,6 +167,8 @@ class Store:
         )
 
     def _trusted_if_any(self, place: DayPlace) -> DayManifest | None:
+        if not place.chain.is_file():  # its folder was taken away: the day can be ingested anew
+            return None
         settled = load(place.manifest)
         intended = load(place.intent)
         if intended is None:

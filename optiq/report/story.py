@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -86,4 +87,4 @@ def _whole(rupees: float) -> str:
 
 
 def _interval(low: float, high: float) -> str:
-    return "-" if low != low else f"{grouped(round(low))} to {grouped(round(high))}"
+    return "-" if math.isnan(low) else f"{grouped(round(low))} to {grouped(round(high))}"

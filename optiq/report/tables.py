@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rich.console import Console
@@ -38,7 +39,8 @@ def _headline(summary: dict[str, Any]) -> str:
         span += f" to {summary['to']}"
     return (
         f"[bold]{names}[/bold] on {summary['underlying']}, {span}: "
-        f"{summary['days']} days, {summary['rows']:,} rows, {summary['quotes']:,} quotes "
+        f"{counted(summary['days'], 'day')}, {counted(summary['rows'], 'row')}, "
+        f"{counted(summary['quotes'], 'quote')} "
         f"in {summary['elapsed_s']:.2f} s"
     )
 
@@ -93,17 +95,22 @@ def warnings(summary: dict[str, Any]) -> list[str]:
     return lines
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, plural where it is not one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _counts(counts: dict[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     return "  ".join(f"{name} {count:,}" for name, count in ordered) or "none"
 
 
 def _percent(value: float) -> str:
-    return "-" if value != value else f"{value:.1%}"
+    return "-" if math.isnan(value) else f"{value:.1%}"
 
 
 def _ratio(value: float) -> str:
-    return "-" if value != value else f"{value:.2f}"
+    return "-" if math.isnan(value) else f"{value:.2f}"
 
 
 def show_bands(screen: Console, result: dict[str, Any]) -> None:

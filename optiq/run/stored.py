@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optiq.errors import MissingDataError
+from optiq.errors import InputError, MissingDataError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.store import Store, context_before
@@ -35,6 +35,8 @@ def sessions(
     store: Store, underlying: str, start: dt.date | None, end: dt.date | None
 ) -> list[dt.date]:
     """Return the stored days of an underlying from ``start`` to ``end``, both included."""
+    if start is not None and end is not None and start > end:
+        raise InputError(f"from {start} to {end} is no span of days", "give the earlier day first")
     stored = [day.date for day in store.days(underlying)]
     chosen = [
         day for day in stored if (start is None or day >= start) and (end is None or day <= end)

@@ -25,6 +25,7 @@ class Tally:
     rows: int = 0
     quotes: int = 0
     net_paise: list[int] = field(default_factory=list)
+    net_paise_by_moment: list[int] = field(default_factory=list)
     gross_paise: list[int] = field(default_factory=list)
     charges_paise: int = 0
     lines: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LINES, 0.0))
@@ -57,7 +58,10 @@ class Tally:
         gross = orders["side"] * (closed["exit_paise"] - closed["entry_paise"]) * quantity
         charges = closed["charges_paise"].sum(axis=1)
         self.gross_paise += gross.sum(axis=1).tolist()
-        self.net_paise += (gross.sum(axis=1) - charges).tolist()
+        net = gross.sum(axis=1) - charges
+        self.net_paise += net.tolist()
+        _, moment = np.unique(closed["exit_row"], return_inverse=True)
+        self.net_paise_by_moment += np.bincount(moment, net).astype(np.int64).tolist()
         self.charges_paise += int(charges.sum())
         for name, value in line_totals(_premiums(closed, orders, quantity), day.schedule).items():
             self.lines[name] += value
@@ -81,7 +85,7 @@ class Tally:
             "charges": self.charges_paise / PAISE,
             "net_pnl": int(net.sum()) / PAISE,
             "win_rate": float((net > 0).mean()) if len(net) else np.nan,
-            "max_drawdown": max_drawdown(net) / PAISE,
+            "max_drawdown": max_drawdown(np.array(self.net_paise_by_moment, np.int64)) / PAISE,
             "profit_factor": profit_factor(net),
             "exits": self.reasons,
             "charge_lines": {name: round(value, 2) for name, value in self.lines.items()},
@@ -102,7 +106,9 @@ class Tally:
 
 
 def max_drawdown(net: AnyArray) -> int:
-    """Return the deepest fall of the running total below its earlier maximum or 0, as given.
+    """Return the deepest fall of the running total below its earlier maximum or 0.
+
+    ``net`` has one amount a moment, in order of time.
 
     >>> max_drawdown(np.array([100, -150, 20, -50]))
     180
@@ -150,7 +156,10 @@ def _counted(note: str, count: int, days: int) -> str:
 
 
 def equity_curve(exit_ts: AnyArray, net_pnl: AnyArray) -> tuple[AnyArray, FloatArray]:
-    """Return exit times in order and the realised net after each, rupees to the paisa."""
-    order = np.argsort(exit_ts, kind="stable")
-    paise = np.rint(np.asarray(net_pnl, np.float64)[order] * PAISE)
-    return exit_ts[order], np.cumsum(paise) / PAISE
+    """Return the moments of exits, ascending, and the realised net after each, in rupees.
+
+    What leaves at one moment counts together: there is no order among its exits.
+    """
+    moments, index = np.unique(exit_ts, return_inverse=True)
+    paise = np.rint(np.bincount(index, np.asarray(net_pnl) * PAISE, len(moments)))
+    return moments, np.cumsum(paise) / PAISE

@@ -7,7 +7,13 @@ import sys
 from pathlib import Path
 
 from optiq.errors import StrategyError
-from optiq.trade.strategies import BUILT_IN, Strategy, built_in, from_module
+from optiq.trade.strategies import (
+    BUILT_IN,
+    USER_CODE_ERRORS,
+    Strategy,
+    built_in,
+    from_module,
+)
 
 
 def find(name_or_path: str) -> Strategy:
@@ -42,7 +48,7 @@ def from_file(path: Path) -> Strategy:
     sys.modules[spec.name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
+    except USER_CODE_ERRORS as error:
         line = getattr(error, "lineno", None) or _line_in(path, error)
         raise StrategyError(f"{path}:{line}: {type(error).__name__}: {error}") from error
     return from_module(path.stem, module)

@@ -12,6 +12,7 @@ from optiq.trade.charges import Rates, order_charge_paise
 from optiq.trade.exits import TOLERANCE, Reason
 from optiq.trade.fills import NOT_EXECUTABLE, executable_paise, mark
 from optiq.trade.limits import refused_at_once, refused_by_book
+from optiq.trade.orders import MAX_LEGS
 from optiq.trade.ranking import heapify, pop
 
 MIN_BASIS_SHARE = 0.10
@@ -75,7 +76,7 @@ def _has_room(terms: Any, day: Any) -> bool:
 def _premium(row: int, order: Any, quotes: Quotes, terms: Any) -> float:
     """Return what a bought order would pay at this row in rupees; NaN where a leg has no price."""
     total = 0.0
-    for k in range(4):
+    for k in range(MAX_LEGS):
         contract = order.legs[k]
         if contract < 0:
             continue
@@ -101,7 +102,7 @@ def _accept(index: int, need: float, day: Any, active: Records) -> None:
     position.peak = 0.0
     position.open_pnl = 0.0
     position.askable = False
-    for k in range(4):
+    for k in range(MAX_LEGS):
         position.entry_paise[k] = 0
         position.exit_paise[k] = 0
         position.charges_paise[k] = 0
@@ -131,7 +132,7 @@ def try_entry(
     if quotes.ts[row] < known + terms.latency_us:
         return True
     gross, net, paid = 0.0, 0.0, 0.0
-    for k in range(4):
+    for k in range(MAX_LEGS):
         contract = order.legs[k]
         if contract < 0:
             continue
@@ -145,7 +146,7 @@ def try_entry(
     if abs(net) < MIN_BASIS_SHARE * gross - TOLERANCE:
         status[position.order] = Status.THIN_BASIS
         return False
-    for k in range(4):
+    for k in range(MAX_LEGS):
         if order.legs[k] >= 0:
             quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
             premium = position.entry_paise[k] * quantity

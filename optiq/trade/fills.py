@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from optiq.trade.book import Quotes
+from optiq.market.schema import TICK_RUPEES
+from optiq.trade.book import PAISE, Quotes
 
-TICK_PAISE = 5
-TICKS_PER_RUPEE = 20
+TICK_PAISE = round(TICK_RUPEES * PAISE)
+TICKS_PER_RUPEE = PAISE // TICK_PAISE
 GIVE_UP_ASK_RUPEES = 0.10
 NOT_EXECUTABLE = -1
 
@@ -46,6 +47,14 @@ class WalkSettings:
     slippage_ticks: int = 0
     square_off_minutes: float = 10.0
     lots: int = 1
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if not value >= 0:
+                raise ValueError(f"{name} = {value:g}; give 0 or more")
+        if self.lots < 1:
+            raise ValueError(f"lots = {self.lots}; give 1 or more")
 
 
 @njit(cache=True, error_model="numpy")

@@ -17,6 +17,7 @@ from optiq.trade.fills import (
     is_worthless,
     with_half_spread,
 )
+from optiq.trade.orders import MAX_LEGS
 
 
 @njit(cache=True, error_model="numpy")
@@ -50,7 +51,7 @@ def try_exit(
 ) -> None:
     """Leave with all legs at this row, or with none."""
     order = orders[position.order]
-    for k in range(4):
+    for k in range(MAX_LEGS):
         contract = order.legs[k]
         if contract < 0:
             continue
@@ -67,7 +68,7 @@ def try_exit(
 @njit(cache=True, error_model="numpy")
 def charge_exit(quotes: Quotes, order: Any, rates: Rates, position: Any) -> None:
     """Add the charges of the exit's orders to the position; a leg given up at 0.00 pays none."""
-    for k in range(4):
+    for k in range(MAX_LEGS):
         if order.legs[k] >= 0 and position.exit_paise[k] > 0:
             quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
             premium = position.exit_paise[k] * quantity
@@ -78,7 +79,7 @@ def charge_exit(quotes: Quotes, order: Any, rates: Rates, position: Any) -> None
 def close(position: Any, orders: Records, quotes: Quotes, day: Any, closed: Records) -> None:
     """Book a position that has left: gross less charges, to the paisa."""
     order = orders[position.order]
-    for k in range(4):
+    for k in range(MAX_LEGS):
         if order.legs[k] >= 0:
             quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
             gain = position.exit_paise[k] - position.entry_paise[k]

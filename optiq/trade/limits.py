@@ -44,6 +44,15 @@ class Limits:
     capital: float | None = None
     min_score: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} = {value:g}; give 0 or more, or switch it off")
+        for name in ("max_open", "max_trades_per_day", "capital"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} = 0 would let nothing trade; give more")
+
 
 @njit(cache=True, error_model="numpy")
 def refused_at_once(order: Any, now: int, terms: Any, day: Any) -> int:

@@ -9,6 +9,7 @@ from numba import njit
 from optiq.trade.book import Quotes, Records, Stage, Status
 from optiq.trade.exits import TOLERANCE
 from optiq.trade.fills import is_observed, mark
+from optiq.trade.orders import MAX_LEGS
 
 
 @njit(cache=True, error_model="numpy")
@@ -25,7 +26,7 @@ def mark_positions(
         complete, observed = True, False
         oldest, newest = quotes.chain_count[row], 0
         legs = 0
-        for k in range(4):
+        for k in range(MAX_LEGS):
             contract = order.legs[k]
             if contract < 0:
                 continue

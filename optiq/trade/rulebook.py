@@ -33,6 +33,8 @@ def facts(underlying: str, on: dt.date, expiry: dt.date | None, broker: Broker) 
     Without ``expiry`` the lots are those of the next expiries.
     """
     yield session_fact(underlying, on)
+    if expiry:
+        contracts.require_expiry(underlying, expiry, on)
     expiries = [expiry] if expiry else contracts.known_expiries(underlying, on)[:EXPIRIES_SHOWN]
     for one in expiries:
         yield expiry_fact(underlying, one, on)

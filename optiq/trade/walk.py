@@ -23,6 +23,7 @@ from optiq.trade.fills import WalkSettings
 from optiq.trade.leaving import charge_exit, close, decide_exits, last_resort_paise, try_exit
 from optiq.trade.limits import Limits
 from optiq.trade.marking import judge_day, mark_positions
+from optiq.trade.orders import MAX_LEGS
 from optiq.trade.terms import terms_of
 
 
@@ -193,7 +194,7 @@ def finish_day(
         if position.stage == Stage.OPEN:
             position.reason = Reason.EOD
             position.exit_decided_row = last
-        for k in range(4):
+        for k in range(MAX_LEGS):
             if order.legs[k] >= 0:
                 position.exit_paise[k] = last_resort_paise(
                     last, quotes, order.legs[k], order.side[k], position, k, terms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -40,6 +40,8 @@ class Batch:
         Line in a file or position in a document, for messages.
     broken
         Rows that could not become numbers at all, with the reason: they are quarantined, counted.
+    left_out
+        How many rows of the source are quotes of other instruments; they are counted and told.
     """
 
     columns: dict[str, AnyArray]
@@ -52,7 +54,7 @@ class Batch:
     iv_unit: Volatility = "unknown"
     row_number: AnyArray | None = None
     broken: tuple[BrokenRow, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

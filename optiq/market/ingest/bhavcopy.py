@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,9 +88,9 @@ def recognises(sample: Sample) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
-    """Yield the index options of one file; its other instruments are counted in a note."""
+    """Yield the index options of one file."""
     document = read_document(path)
-    quotes, keys, others = _parse(document)
+    quotes, keys, left_out = _parse(document)
     if not quotes.row and not quotes.broken:
         raise InputError(
             f"{path} holds no options on {', '.join(UNDERLYINGS)}", "leave it out: nothing to keep"
@@ -110,28 +109,28 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
         volume_unit="contracts",
         row_number=rows,
         broken=tuple(quotes.broken),
-        notes=_notes(others),
+        left_out=left_out,
     )
 
 
-def _parse(document: Document) -> tuple[Quotes, dict[int, _Key], Counter[str]]:
-    """Return the quotes, underlying and close by line, and how many rows there are of what else."""
+def _parse(document: Document) -> tuple[Quotes, dict[int, _Key], int]:
+    """Return the quotes, underlying and close by line, and how many rows are something else."""
     rows = csv_rows(document)
     line, names = next(rows, (1, []))
     layout = _layout(names, f"{document.source}, line {line}")
-    quotes, keys, others = Quotes(), dict[int, _Key](), Counter[str]()
+    quotes, keys, left_out = Quotes(), dict[int, _Key](), 0
     for line, cells in rows:
         row = dict(zip(names, cells, strict=False))
-        instrument, symbol = row.get(layout.instrument, ""), row.get(layout.symbol, "")
-        if instrument == layout.index_options and symbol in UNDERLYINGS:
+        symbol = row.get(layout.symbol, "")
+        if row.get(layout.instrument) == layout.index_options and symbol in UNDERLYINGS:
             try:
                 keys[line] = symbol, _close(row.get(layout.date, ""), symbol)
                 _add(quotes, line, row, layout)
             except ValueError as error:
                 quotes.refuse(line, str(error), ",".join(cells))
         else:
-            others[symbol if instrument == layout.index_options else instrument] += 1
-    return quotes, keys, others
+            left_out += 1
+    return quotes, keys, left_out
 
 
 def _layout(names: list[str], where: str) -> _Layout:
@@ -158,10 +157,3 @@ def _close(date: str, underlying: str) -> np.datetime64:
         return session(day(date).astype(dt.date), underlying).close_utc
     except RuleError as error:
         raise ValueError(str(error)) from error
-
-
-def _notes(others: Counter[str]) -> tuple[str, ...]:
-    if not others:
-        return ()
-    counts = ", ".join(f"{count} {shown(name)}" for name, count in others.most_common(6))
-    return (f"{sum(others.values())} rows are no index options of ours ({counts})",)

@@ -11,7 +11,7 @@ import numpy as np
 from optiq.errors import InputError, RuleError
 from optiq.market import calendar
 from optiq.market.ingest.batch import Batch, Clock
-from optiq.market.schema import IST_OFFSET, AnyArray, BoolArray, FloatArray, TimeArray
+from optiq.market.schema import IST_OFFSET, AnyArray, BoolArray, TimeArray
 
 _USUAL_HOURS = (555.0, 930.0)
 _DECISIVE = 3
@@ -36,12 +36,16 @@ class ZoneJudge:
         self._only_utc = 0
         self._example: np.datetime64 | None = None
 
-    def see(self, ts: TimeArray, price: FloatArray, volume: FloatArray) -> None:
+    def see(self, batch: Batch) -> None:
         """Weigh the moments of one batch, in the order they come."""
-        moments, place = np.unique(ts[~np.isnat(ts)], return_inverse=True)
+        columns, timed = batch.columns, ~np.isnat(batch.columns["ts"])
+        moments, place = np.unique(columns["ts"][timed], return_inverse=True)
         if not len(moments):
             return
-        content = (np.nan_to_num(price) + 1e-3 * np.nan_to_num(volume))[~np.isnat(ts)]
+        nothing = np.full(len(timed), np.nan)
+        price = columns.get("ltp", columns.get("bid", nothing))
+        volume = columns.get("volume", nothing)
+        content = (np.nan_to_num(price) + 1e-3 * np.nan_to_num(volume))[timed]
         totals = np.bincount(place, weights=content)
         before = np.append(self._last_seen, totals[:-1])
         active = moments[totals != before]
@@ -145,10 +149,3 @@ def snapshot_times(ts: TimeArray, contract: AnyArray) -> TimeArray:
 def _quotes_once(poll: AnyArray, contract: AnyArray) -> bool:
     pairs = np.stack((poll, contract))
     return len(np.unique(pairs, axis=1)[0]) == len(poll)
-
-
-def judge(judge_of_feed: ZoneJudge, batch: Batch) -> None:
-    """Show a batch to its feed's judge."""
-    nothing = np.full(len(batch.columns["ts"]), np.nan)
-    price = batch.columns.get("ltp", batch.columns.get("bid", nothing))
-    judge_of_feed.see(batch.columns["ts"], price, batch.columns.get("volume", nothing))

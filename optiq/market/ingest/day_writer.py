@@ -32,20 +32,20 @@ class PricedDay:
     notes: tuple[str, ...]
 
 
-def price(underlying: str, date: dt.date, rows: Columns, notes: Iterable[str] = ()) -> PricedDay:
+def price(underlying: str, date: dt.date, rows: Columns) -> PricedDay:
     """Give sorted rows their level, volatilities and Greeks."""
     columns = {name: values for name, values in rows.items() if name in ALL_COLUMNS}
     grid = grid_of(columns)
     panel = panel_from_columns(underlying, date, columns)
     spot = spot_record(panel)
-    notes = list(notes)
+    notes: tuple[str, ...] = ()
     if spot.source == "parity":
         panel = replace(panel, spot=panel.forward_by_expiry[:, 0])
         columns["spot"] = panel.spot[grid.row]
-        notes.append(PARITY_NOTE)
+        notes = (PARITY_NOTE,)
     priced = price_day(panel)
     columns |= {name: grid.gather(priced[name]) for name in GREEKS}
-    return PricedDay(underlying, date, columns, spot, tuple(notes))
+    return PricedDay(underlying, date, columns, spot, notes)
 
 
 def store_day(

@@ -48,7 +48,6 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     for response in responses(document, options):
         quotes = _quotes(response, expiry, document.source)
         columns, rows = quotes.columns(_FIELDS)
-        columns["oi_change"] = columns["oi"] - columns.pop("previous_oi")
         columns["ts"] = np.full(len(rows), response.observed.time)
         yield Batch(
             columns,

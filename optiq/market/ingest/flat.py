@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from optiq.errors import InputError
+from optiq.market.day_arrays import Columns
 from optiq.market.ingest.batch import Batch, BrokenRow, ReadOptions, Sample
 from optiq.market.ingest.documents import Record, csv_rows, read_document
+from optiq.market.ingest.files import file_digest
 from optiq.market.ingest.naming import underlying_of
 from optiq.market.ingest.numbers import Moment, day, moment, shown
-from optiq.market.ingest.quotes import Columns, Quotes
+from optiq.market.ingest.quotes import Quotes
 from optiq.market.schema import CE, IST_OFFSET, PE, AnyArray
 
 NAME = "flat"
@@ -71,7 +72,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     """Yield the table in pieces of some thousand lines."""
     is_parquet = _opens_with(path, b"PAR1")
     source, pieces = _parquet_pieces(path) if is_parquet else _csv_pieces(path)
-    sha256 = _sha256(path)
+    sha256 = file_digest(path)
     for lines, broken in pieces:
         gathered = _gather(lines, path, options)
         columns, rows = _columns(gathered)
@@ -215,8 +216,3 @@ def _opens_with(path: Path, magic: bytes) -> bool:
             return file.read(len(magic)) == magic
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

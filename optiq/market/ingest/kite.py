@@ -16,11 +16,12 @@ import numpy as np
 from optiq.errors import InputError
 from optiq.market.ingest.batch import Batch, ReadOptions, Sample
 from optiq.market.ingest.documents import Record, json_record, read_document
+from optiq.market.ingest.index_names import index_name
 from optiq.market.ingest.naming import moment_of
 from optiq.market.ingest.numbers import Moment, moment, shown
 from optiq.market.ingest.quotes import Quotes
 from optiq.market.ingest.symbols import option_of_symbol
-from optiq.market.schema import IST_OFFSET
+from optiq.market.schema import IST_OFFSET, UNDERLYINGS
 
 NAME = "kite"
 
@@ -34,14 +35,6 @@ _FIELDS = {
     "volume": "volume",
     "oi": "oi",
     "spot": "spot",
-}
-_INDICES = {
-    "NSE:NIFTY 50": "NIFTY",
-    "NSE:NIFTY BANK": "BANKNIFTY",
-    "NSE:NIFTY FIN SERVICE": "FINNIFTY",
-    "NSE:NIFTY MID SELECT": "MIDCPNIFTY",
-    "BSE:SENSEX": "SENSEX",
-    "BSE:BANKEX": "BANKEX",
 }
 
 
@@ -96,12 +89,12 @@ def _examples(data: Record) -> str:
 def _gather(data: Record) -> _Gathered:
     gathered = _Gathered(Quotes(), {}, [])
     spots = {
-        name: quote.get("last_price")
-        for key, name in _INDICES.items()
-        if isinstance(quote := data.get(key), dict)
+        index_name(key): quote.get("last_price")
+        for key, quote in data.items()
+        if isinstance(quote, dict)
     }
     for position, (key, quote) in enumerate(data.items(), 1):
-        if key not in _INDICES:
+        if index_name(key) not in UNDERLYINGS:
             try:
                 _add(gathered, position, key, quote, spots)
             except ValueError as error:

@@ -13,7 +13,7 @@ from optiq.errors import InputError, RuleError
 from optiq.market import calendar
 from optiq.market.contracts import lot_sizes
 from optiq.market.day_arrays import Columns, n_quotes, take
-from optiq.market.ingest.batch import Batch, Clock
+from optiq.market.ingest.batch import Batch, Clock, Unit
 from optiq.market.ingest.clock import to_utc
 from optiq.market.ingest.index_names import index_name
 from optiq.market.ingest.units import counts_contracts, volatility_fraction
@@ -30,7 +30,6 @@ from optiq.market.schema import (
 )
 
 _LARGEST_PRICE = 1e6
-_UNKNOWN = "unknown"
 _COPIED = ("ts", "expiry", "strike", "right", *PRICES, *QUANTITIES, "spot", "received_ts")
 
 
@@ -76,7 +75,7 @@ def normalise(batch: Batch, clock: Clock, tz: str | None, only: str | None) -> N
 
     ``only`` leaves rows of other underlyings out where the source says whose each row is.
     """
-    outcome = Normalised()
+    outcome = Normalised(left_out=batch.left_out)
     for broken in batch.broken:
         outcome.refused.append(_refuse_broken(broken.row_number, broken.reason, broken.text))
     for underlying, rows in _by_underlying(batch):
@@ -142,7 +141,7 @@ def _split_sessions(
     if "received_ts" in rows:
         rows["received_ts"] = to_utc(rows["received_ts"], clock, tz)
     rows = _refuse(underlying, None, rows, _unreadable(rows), outcome)
-    days = (rows["ts"] + IST_OFFSET).astype("datetime64[D]")
+    days = _indian_day(rows["ts"])
     for day in np.unique(days):
         chosen = days == day
         date: dt.date = day.item()
@@ -150,6 +149,10 @@ def _split_sessions(
         own = _refuse(underlying, date, own, _out_of_place(underlying, date, own), outcome)
         if n_quotes(own):
             outcome.chunks.append(Chunk(underlying, date, _in_units(underlying, date, own, batch)))
+
+
+def _indian_day(ts: TimeArray) -> TimeArray:
+    return (ts + IST_OFFSET).astype("datetime64[D]")
 
 
 Tests = tuple[tuple[str, BoolArray], ...]
@@ -186,7 +189,7 @@ def _out_of_place(underlying: str, date: dt.date, rows: Columns) -> Tests:
     opens, closes, words = hours
     copied = np.zeros(len(ts), np.bool_)
     if "received_ts" in rows:
-        received = (rows["received_ts"] + IST_OFFSET).astype("datetime64[D]")
+        received = _indian_day(rows["received_ts"])
         copied = ~np.isnat(received) & (received != np.datetime64(date))
     return (
         ("received on another day: a stale copy (holiday copy)", copied),
@@ -205,12 +208,8 @@ def _session_hours(
         session = calendar.session(date, underlying)
     except RuleError as unknown:
         return f"session hours unknown: {unknown}"
-    words = "-".join(_clock_words(minute) for minute in (session.open_minute, session.close_minute))
+    words = f"{calendar.clock(session.open_minute)}-{calendar.clock(session.close_minute)}"
     return session.open_utc, session.close_utc, words
-
-
-def _clock_words(minute: float) -> str:
-    return f"{int(minute) // 60:02d}:{int(minute) % 60:02d}"
 
 
 def _refuse(
@@ -228,11 +227,9 @@ def _refuse(
 
 def _in_units(underlying: str, date: dt.date, rows: Columns, batch: Batch) -> Columns:
     rows = dict(rows)
-    for name in PRICES:
+    for name in (*PRICES, "spot"):
         if name in rows:
             rows[name] = np.where(rows[name] > 0, rows[name], np.nan)
-    if "spot" in rows:
-        rows["spot"] = np.where(rows["spot"] > 0, rows["spot"], np.nan)
     if "iv_vendor" in rows:
         rows["iv_vendor"] = volatility_fraction(rows["iv_vendor"], batch.iv_unit)
     _scale(underlying, date, rows, ("volume",), batch.volume_unit)
@@ -241,7 +238,7 @@ def _in_units(underlying: str, date: dt.date, rows: Columns, batch: Batch) -> Co
 
 
 def _scale(
-    underlying: str, date: dt.date, rows: Columns, names: tuple[str, ...], stated: str
+    underlying: str, date: dt.date, rows: Columns, names: tuple[str, ...], stated: Unit
 ) -> None:
     """Turn contracts into units, snapshot by snapshot; the first of ``names`` decides."""
     leading = next((name for name in names if name in rows), None)
@@ -249,7 +246,7 @@ def _scale(
         return
     lot = _lots(underlying, date, rows["expiry"])
     snapshot = _snapshot_index(rows["ts"])
-    contracts = counts_contracts(rows[leading], lot, snapshot, stated)  # type: ignore[arg-type]
+    contracts = counts_contracts(rows[leading], lot, snapshot, stated)
     whole = np.bincount(snapshot, weights=contracts)[snapshot] > 0
     for name in names:
         if name in rows:

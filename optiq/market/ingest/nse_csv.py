@@ -62,7 +62,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     document = read_document(path)
     underlying, expiry = underlying_of(path, options), expiry_of(path, options)
     observed = moment_of(path, options)
-    header, quotes, notes = _parse(document, expiry)
+    header, quotes = _parse(document, expiry)
     names = {column: column for column in header.calls | header.puts}
     columns, rows = quotes.columns(names)
     columns["ts"] = np.full(len(rows), observed.time)
@@ -77,17 +77,17 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
         iv_unit="percent",
         row_number=rows,
         broken=tuple(quotes.broken),
-        notes=notes,
     )
 
 
-def _parse(document: Document, expiry: np.datetime64) -> tuple[_Header, Quotes, tuple[str, ...]]:
+def _parse(document: Document, expiry: np.datetime64) -> tuple[_Header, Quotes]:
+    """Return the header and the quotes; the page's line of totals is none."""
     rows = csv_rows(document)
-    header, quotes, totals = _header(rows, document), Quotes(), 0
+    header, quotes = _header(rows, document), Quotes()
     for line, cells in rows:
         if cells[0].lower() == "total":
-            totals += 1
-        elif len(cells) != header.width:
+            continue
+        if len(cells) != header.width:
             quotes.refuse(line, f"{len(cells)} cells under {header.width} names", ",".join(cells))
         else:
             for right, places in ((CE, header.calls), (PE, header.puts)):
@@ -95,7 +95,7 @@ def _parse(document: Document, expiry: np.datetime64) -> tuple[_Header, Quotes, 
                 quotes.add(line, expiry, cells[header.strike], right, values)
     if not quotes.row and not quotes.broken:
         raise InputError(f"{document.source} has a header and no strikes", "leave it out")
-    return header, quotes, ("the page's line of totals is no quote",) if totals else ()
+    return header, quotes
 
 
 def _header(rows: Iterator[tuple[int, list[str]]], document: Document) -> _Header:

@@ -52,7 +52,6 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     columns, rows = quotes.columns(_FIELDS)
     columns["strike"] = columns["strike"] / _PAISE
     columns["ltp"] = columns["ltp"] / _PAISE
-    columns["oi_change"] = columns["oi"] - columns.pop("previous_oi")
     columns["ts"] = np.full(len(rows), _observed(legs, path))
     columns["spot"] = np.full(len(rows), _spot(chain, path))
     yield Batch(

@@ -26,12 +26,7 @@ _NUMBER = re.compile(
     r"([+-]?)(\d{1,3}(?:,\d{2,3})*,\d{3}|\d+)?(\.\d*)?(e[+-]?\d{1,3})?(k|l|m|cr|b)?",
     re.ASCII | re.IGNORECASE,
 )
-_MONTHS = {
-    name: month
-    for month, name in enumerate(
-        ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), 1
-    )
-}
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = (
     re.compile(r"(?P<year>\d{4})(?P<dash>[-/]?)(?P<month>\d{2})(?P=dash)(?P<day>\d{2})", re.ASCII),
     re.compile(r"(?P<day>\d{1,2})-(?P<month>\d{1,2})-(?P<year>\d{4})", re.ASCII),
@@ -128,9 +123,9 @@ def day(text: str) -> np.datetime64:
     for pattern in _DAYS:
         if match := pattern.fullmatch(_short(text)):
             month = match["month"]
-            number_of_month = int(month) if month.isdigit() else _MONTHS.get(month.upper(), 0)
             try:
-                found = dt.date(int(match["year"]), number_of_month, int(match["day"]))
+                month_number = int(month) if month.isdigit() else MONTHS.index(month.upper()) + 1
+                found = dt.date(int(match["year"]), month_number, int(match["day"]))
             except ValueError:
                 break
             if 1990 <= found.year <= 2100:

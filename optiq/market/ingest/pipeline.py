@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from optiq.errors import InputError, OptiqError
+from optiq.errors import AccessError, InputError, OptiqError
 from optiq.market.ingest.batch import Batch, Clock, Format, ReadOptions
-from optiq.market.ingest.clock import ZoneJudge, judge
+from optiq.market.ingest.clock import ZoneJudge
 from optiq.market.ingest.files import file_digest, sample_of
 from optiq.market.ingest.formats import format_named, format_of
 from optiq.market.ingest.index_names import index_name
@@ -30,7 +30,7 @@ class IngestOptions:
     ``rows_in_memory`` bounds the rows that wait for their session to be complete.
     """
 
-    format: str | None = None
+    format: str = "auto"
     merge: bool = False
     read: ReadOptions = field(default_factory=ReadOptions)
     rows_in_memory: int = 4_000_000
@@ -96,7 +96,7 @@ class _Intake:
                 return
             for batch in reader:
                 self._receive(tally, batch)
-        except InputError as reason:
+        except (InputError, AccessError) as reason:
             self._staging.drop(tally, reason)
         except OSError as reason:
             self._staging.drop(
@@ -135,9 +135,7 @@ class _Intake:
 
     def _format(self, path: Path) -> Format:
         wanted = self._options.format
-        if wanted is not None and wanted != "auto":
-            return format_named(wanted)
-        return format_of(sample_of(path))
+        return format_of(sample_of(path)) if wanted == "auto" else format_named(wanted)
 
     def _receive(self, tally: SourceTally, batch: Batch) -> None:
         tally.sha256 = batch.sha256
@@ -153,9 +151,9 @@ class _Intake:
         if batch.clock != "unknown" or self._options.read.tz is not None:
             return batch.clock
         feed = (tally.format, tally.source.origin)
-        judge_of_feed = self._judges.setdefault(feed, ZoneJudge(self._only or "NIFTY"))
-        judge(judge_of_feed, batch)
-        verdict = judge_of_feed.verdict()
+        judge = self._judges.setdefault(feed, ZoneJudge(self._only or "NIFTY"))
+        judge.see(batch)
+        verdict = judge.verdict()
         if verdict == "unknown":
             return None
         for earlier, waiting in self._undecided.pop(feed, []):
@@ -196,5 +194,5 @@ def _report_notes(tallies: list[SourceTally], staging: Staging) -> Iterator[str]
         yield f"{rows:,} rows quarantined: {reason}"
     left_out = sum(tally.left_out for tally in tallies)
     if left_out:
-        yield f"{left_out:,} rows of other underlyings left out"
+        yield f"{left_out:,} rows of other instruments left out"
     yield from staging.notes

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from optiq.market.day_arrays import Columns
 from optiq.market.ingest.batch import BrokenRow
 from optiq.market.ingest.numbers import numbers, shown
 from optiq.market.schema import PRICES, AnyArray, BoolArray, IntArray
 
 ZERO_IS_NONE = frozenset((*PRICES, "iv", "spot"))
 """Every known vendor writes 0 where there is no such price or volatility."""
-
-Columns = dict[str, AnyArray]
 
 
 class Quotes:
@@ -50,7 +49,8 @@ class Quotes:
     def columns(self, names: Mapping[str, str]) -> tuple[Columns, IntArray]:
         """Return the store's columns, by what the source calls them, and the row numbers.
 
-        A quote with a cell that is no number becomes a broken row and leaves the columns.
+        A quote with a cell that is no number becomes a broken row and leaves the columns;
+        ``previous_oi``, which is no column of the store, becomes ``oi_change``.
         """
         keep = np.ones(len(self.row), dtype=np.bool_)
         found: Columns = {"strike": self._numbers("strike", self.strike, keep)}
@@ -58,6 +58,8 @@ class Quotes:
             cells = [values.get(name) for values in self.values]
             found[column] = self._numbers(name, cells, keep)
         self._refuse_strikes(found["strike"], keep)
+        if "previous_oi" in found:
+            found["oi_change"] = found["oi"] - found.pop("previous_oi")
         found["expiry"] = np.array(self.expiry, dtype="datetime64[D]")
         found["right"] = np.array(self.right, dtype=np.int8)
         for column in ZERO_IS_NONE & found.keys():

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.market.day_arrays import Columns, Grid, grid_of, n_quotes, take
+from optiq.market.day_arrays import Columns, Grid, contract_key, grid_of, n_quotes, take
 from optiq.market.ingest.clock import snapshot_times
-from optiq.market.ingest.stale import older_pages
+from optiq.market.ingest.stale import older_pages, repeated_pages
 from optiq.market.schema import PRICES, QUANTITIES, AnyArray, BoolArray, IntArray
 
 STORED = -1
@@ -57,13 +57,6 @@ def settle(stored: Columns | None, chunks: list[Columns]) -> Settled:
     kept = take(rows, ~repeated) if repeated.any() else rows
     kept = _without_stale(kept, refused)
     return Settled(kept, np.concatenate((duplicates, *superseded)), refused)
-
-
-def contract_key(rows: Columns) -> IntArray:
-    """Return one integer per contract; its order is (expiry, strike, CE before PE)."""
-    expiry = rows["expiry"].astype("datetime64[D]").view(np.int64)
-    paise = np.round(rows["strike"].astype(np.float64) * 100).astype(np.int64)
-    return (expiry * 100_000_000 + paise) * 2 + (rows["right"] < 0)
 
 
 def concatenate(parts: list[Columns]) -> Columns:
@@ -133,14 +126,15 @@ def _equal_values(rows: Columns, leader: IntArray, row: IntArray) -> BoolArray:
 
 
 def _without_stale(rows: Columns, refused: list[tuple[str, Columns, Columns]]) -> Columns:
-    """Take out snapshots without any price and older pages served again."""
+    """Take out snapshots without any price, and pages served again: older ones or the last."""
     if not n_quotes(rows):
         return rows
     grid = grid_of(rows)
     is_new = rows["source"] != STORED
     for reason, stale in (
         ("a snapshot without any price", _unpriced(grid, rows)),
-        ("an older page served again (volume falls)", _older(grid, rows)),
+        ("an older page served again (volume falls)", _served_again(grid, rows, older=True)),
+        ("the page before served again (nothing moves)", _served_again(grid, rows, older=False)),
     ):
         stale = stale & is_new
         if stale.any():
@@ -159,10 +153,14 @@ def _unpriced(grid: Grid, rows: Columns) -> BoolArray:
     return unpriced
 
 
-def _older(grid: Grid, rows: Columns) -> BoolArray:
+def _served_again(grid: Grid, rows: Columns, *, older: bool) -> BoolArray:
     if "volume" not in rows:
         return np.zeros(n_quotes(rows), np.bool_)
-    older = older_pages(grid, grid.spread(rows["volume"]))
+    if older:
+        pages = older_pages(grid, grid.spread(rows["volume"]))
+    else:
+        moving = [name for name in _COMPARED if name in rows]
+        pages = repeated_pages(grid, {name: grid.spread(rows[name]) for name in moving})
     expiry = np.unique(grid.expiry, return_inverse=True)[1]
-    flagged: BoolArray = older[grid.row, expiry[grid.contract]]
+    flagged: BoolArray = pages[grid.row, expiry[grid.contract]]
     return flagged

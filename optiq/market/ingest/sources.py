@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import parse_qs, urlsplit
 
-from optiq.errors import InputError
+from optiq.errors import AccessError, InputError
 
 _NOT_DATA = frozenset({".md", ".txt", ".py", ".ipynb", ".toml", ".sha256", ".log", ".tmp"})
 _DATABASE = ("postgres://", "postgresql://")
@@ -44,7 +46,7 @@ def _expanded(text: str) -> Iterator[Source]:
         return
     path = Path(text)
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if _is_data(path, file)]
+        files = [file for file in sorted(_inside(path)) if _is_data(path, file)]
         if not files:
             raise InputError(f"{path}: an empty folder", "give a folder of recordings")
         yield from (Source(str(file), str(path.resolve()), file) for file in files)
@@ -59,6 +61,16 @@ def _expanded(text: str) -> Iterator[Source]:
             )
         origin = str(_glob_root(text).resolve())
         yield from (Source(str(file), origin, file) for file in files)
+
+
+def _inside(root: Path) -> Iterator[Path]:
+    """Yield every file below a folder; one that may not be looked into is refused, not skipped."""
+
+    def refuse(reason: OSError) -> NoReturn:
+        raise AccessError(f"{reason.filename}: may not be read", "change its permissions")
+
+    for folder, _, names in os.walk(root, onerror=refuse):
+        yield from (Path(folder, name) for name in names)
 
 
 def _is_data(root: Path, file: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -101,17 +102,10 @@ class Staging:
         self._quarantine.write(self._quarantine.taken())
 
     def _lists(self, day: str, sha256: str) -> bool:
-        place = self._place(day)
+        place = _day_of(day)
         if not self._store.has_day(*place):
             return False
         return any(entry.sha256 == sha256 for entry in self._store.manifest(*place).sources)
-
-    @staticmethod
-    def _place(day: str) -> Day:
-        import datetime as dt
-
-        underlying, date = day.split(" ")
-        return underlying, dt.date.fromisoformat(date)
 
     def _make_room(self) -> None:
         """Commit all sessions but the latest of each underlying, else all of them."""
@@ -248,6 +242,12 @@ class Staging:
                     rows_kept=earlier.rows_kept + entry.rows_kept,
                 )
         return tuple(entries.values())
+
+
+def _day_of(text: str) -> Day:
+    """Read ``UNDERLYING DATE``."""
+    underlying, date = text.split(" ")
+    return underlying, dt.date.fromisoformat(date)
 
 
 def _notes(stored: DayManifest | None, entries: tuple[SourceEntry, ...]) -> list[str]:

@@ -44,11 +44,14 @@ def _share_a_divisor(
     in_units: BoolArray, values: FloatArray, told: BoolArray, snapshot: AnyArray
 ) -> None:
     """Call it units, too, where all numbers share a divisor: the lot table may be the wrong one."""
-    doubtful = np.flatnonzero(~in_units)
-    for index in doubtful[:3]:
-        numbers = values[told & (snapshot == index)]
-        if len(numbers) >= 4 * _ENOUGH and (numbers % 1 == 0).all():
-            in_units[index] = int(np.gcd.reduce(numbers.astype(np.int64))) >= _ENOUGH
+    if not told.any():
+        return
+    order = np.argsort(snapshot[told], kind="stable")
+    numbers = values[told][order]
+    index, start, known = np.unique(snapshot[told][order], return_index=True, return_counts=True)
+    is_whole = np.logical_and.reduceat(numbers % 1 == 0, start)
+    divisor = np.gcd.reduceat(numbers.astype(np.int64), start)
+    in_units[index] |= (known >= 4 * _ENOUGH) & is_whole & (divisor >= _ENOUGH)
 
 
 def volatility_fraction(iv: FloatArray, stated: Volatility) -> FloatArray:

@@ -12,11 +12,12 @@ import numpy as np
 from optiq.errors import InputError
 from optiq.market.ingest.batch import Batch, ReadOptions, Sample
 from optiq.market.ingest.documents import Record, read_document
+from optiq.market.ingest.index_names import index_name
 from optiq.market.ingest.naming import underlying_of
 from optiq.market.ingest.numbers import expiry_day
 from optiq.market.ingest.quotes import Quotes
 from optiq.market.ingest.responses import Response, empty_chain, responses
-from optiq.market.schema import CE, PE
+from optiq.market.schema import CE, PE, UNDERLYINGS
 
 NAME = "upstox"
 
@@ -36,14 +37,6 @@ _FIELDS = {
     "theta": "theta",
     "vega": "vega",
     "spot": "spot",
-}
-_UNDERLYINGS = {
-    "NSE_INDEX|Nifty 50": "NIFTY",
-    "NSE_INDEX|Nifty Bank": "BANKNIFTY",
-    "NSE_INDEX|Nifty Fin Service": "FINNIFTY",
-    "NSE_INDEX|NIFTY MID SELECT": "MIDCPNIFTY",
-    "BSE_INDEX|SENSEX": "SENSEX",
-    "BSE_INDEX|BANKEX": "BANKEX",
 }
 
 
@@ -65,7 +58,6 @@ def _batch(response: Response, source: str, sha256: str, path: Path, options: Re
         raise empty_chain(response, source)
     quotes = _quotes(data)
     columns, rows = quotes.columns(_FIELDS)
-    columns["oi_change"] = columns["oi"] - columns.pop("previous_oi")
     columns["ts"] = np.full(len(rows), response.observed.time)
     return Batch(
         columns,
@@ -119,5 +111,5 @@ def _underlying(data: list[Any], path: Path, options: ReadOptions) -> str:
     keys = {str(row.get("underlying_key")) for row in data if isinstance(row, dict)}
     if len(keys) > 1:
         raise InputError(f"{path} mixes {len(keys)} underlyings", "store one chain a response")
-    named = _UNDERLYINGS.get(keys.pop() if keys else "")
-    return named or underlying_of(path, options)
+    named = index_name(keys.pop()) if keys else ""
+    return named if named in UNDERLYINGS else underlying_of(path, options)

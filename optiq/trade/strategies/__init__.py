@@ -22,6 +22,21 @@ from optiq.market.panel import Panel
 from optiq.market.schema import BoolArray, FloatArray, IntArray
 from optiq.trade.orders import MAX_LEGS, NO_LEG, Orders
 
+USER_CODE_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""What a user's own file may do wrong when it is read or asked for orders."""
+
 BUILT_IN = ("gamma_scalping", "institutional_oi")
 
 
@@ -40,7 +55,16 @@ class Strategy:
         """Return the checked orders of a panel; none where the day lacks what the rule needs."""
         if self.missing(panel):
             return Orders.empty()
-        orders = self.rule(panel, context, self.params)
+        try:
+            orders = self.rule(panel, context, self.params)
+        except StrategyError:
+            raise
+        except USER_CODE_ERRORS as error:
+            raise StrategyError(
+                f"strategy {self.name!r} failed on {panel.underlying} {panel.date}: "
+                f"{type(error).__name__}: {error}",
+                "run its `entries` on that day's panel to see where",
+            ) from error
         check_orders(self.name, orders, panel)
         return orders
 
