@@ -96,3 +96,14 @@ def test_the_last_tick_of_a_second_wins(store: Store, tmp_path: Path) -> None:
     panel = store.read_panel("NIFTY", DAY)
     assert panel.ltp[:, 0].tolist() == [63.0, 66.0]
     assert panel.minute.tolist() == pytest.approx([660 + 1 / 60, 660 + 2 / 60])
+
+
+def test_a_file_without_a_readable_time_is_refused_as_that(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "quoted.csv"
+    path.write_text(
+        "timestamp,expiry,strike,option_type,ltp\n"
+        '"2025-11-20 10:00:00,2025-11-25,26000,CE,100\n"x,2025-11-25,26000,PE,100\n'
+    )
+    report = add(store, path, underlying="NIFTY")
+    (refused,) = report.failed
+    assert "quoted.csv: not one of its rows has a time that can be read" in str(refused)

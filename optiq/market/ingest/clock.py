@@ -66,6 +66,11 @@ class ZoneJudge:
 
     def refusal(self, source: str) -> InputError:
         """Return the error for a source whose zone stays unknown."""
+        if self._example is None:
+            return InputError(
+                f"{source}: not one of its rows has a time that can be read",
+                "look at its first lines: quoting, separator, the name of the time column (--map)",
+            )
         return InputError(
             f"{source}: its stamps (such as {str(self._example)[:16]}) may be Indian time or UTC",
             "say which with --tz Asia/Kolkata or --tz UTC",
