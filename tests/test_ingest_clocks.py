@@ -107,3 +107,12 @@ def test_a_file_without_a_readable_time_is_refused_as_that(store: Store, tmp_pat
     report = add(store, path, underlying="NIFTY")
     (refused,) = report.failed
     assert "quoted.csv: not one of its rows has a time that can be read" in str(refused)
+
+
+def test_a_line_end_inside_the_header_is_damage_in_one_line(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "torn.csv"
+    path.write_bytes(
+        b"timestamp,expiry,strike,option_type\r,ltp\n2025-11-20 10:00:00,2025-11-25,26000,CE,100\n"
+    )
+    (refused,) = add(store, path, underlying="NIFTY").failed
+    assert "torn.csv: its header line is damaged" in str(refused)

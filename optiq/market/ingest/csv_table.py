@@ -37,6 +37,10 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
         raise InputError(
             f"{path}: cannot be read ({one_line(reason)})", "fetch it again"
         ) from reason
+    except pa.ArrowKeyError as reason:  # a line end or quote inside a name
+        raise InputError(
+            f"{path}: its header line is damaged ({one_line(reason)})", "repair the first line"
+        ) from reason
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[Batch]:
