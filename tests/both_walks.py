@@ -74,7 +74,7 @@ def compiled(market: Market, rates: Rates = RATES) -> Outcome:
     walk = start(market, rates)
     walk.advance(market.panel.n_rows)
     walk.finish()
-    return outcome(walk.orders, walk.book)
+    return outcome(walk.given.orders, walk.book)
 
 
 def outcome(orders: Records, book: Book) -> Outcome:

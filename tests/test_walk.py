@@ -38,7 +38,7 @@ def test_walking_row_by_row_is_walking_at_once(seed):
     at_once = start(market)
     at_once.advance(market.panel.n_rows)
     at_once.finish()
-    assert outcome(rows.orders, rows.book) == outcome(at_once.orders, at_once.book)
+    assert outcome(rows.given.orders, rows.book) == outcome(at_once.given.orders, at_once.book)
     assert rows.book.day.tobytes() == at_once.book.day.tobytes()
 
 

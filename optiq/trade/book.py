@@ -5,7 +5,6 @@ All of it is plain numpy records, so that the state of a day can be compared byt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from optiq.market.panel import Panel
 from optiq.market.schema import BoolArray, FloatArray, IntArray
+from optiq.trade.charges import Rates
 from optiq.trade.orders import MAX_LEGS, Orders
 
 Records = NDArray[Any]
@@ -131,8 +131,19 @@ class Quotes(NamedTuple):
     has_book: bool
 
 
-@dataclass(slots=True)
-class Book:
+class Given(NamedTuple):
+    """What a walk is given: it changes none of it.
+
+    ``orders`` are ORDER records sorted by row, ``terms`` one TERMS record.
+    """
+
+    quotes: Quotes
+    orders: Records
+    terms: Records
+    rates: Rates
+
+
+class Book(NamedTuple):
     """The explicit state of one day's walk.
 
     Attributes

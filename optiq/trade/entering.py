@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from optiq.trade.book import Quotes, Records, Stage, Status
-from optiq.trade.charges import Rates, order_charge_paise
+from optiq.trade.book import Book, Given, Stage, Status
+from optiq.trade.charges import order_charge_paise
 from optiq.trade.exits import TOLERANCE, Reason
 from optiq.trade.fills import NOT_EXECUTABLE, executable_paise, mark
 from optiq.trade.limits import refused_at_once, refused_by_book
@@ -20,20 +20,13 @@ MIN_BASIS_SHARE = 0.10
 
 
 @njit(cache=True, error_model="numpy")
-def decide_entries(
-    row: int,
-    quotes: Quotes,
-    orders: Records,
-    terms: Any,
-    day: Any,
-    active: Records,
-    closed: Records,
-    status: Any,
-) -> None:
+def decide_entries(row: int, given: Given, book: Book) -> None:
     """Step 3: accept or refuse this row's orders, best first.
 
     Orders are ranked only while one could be accepted: after that their order changes nothing.
     """
+    quotes, orders, terms = given.quotes, given.orders, given.terms[0]
+    day, status = book.day[0], book.status
     start = day.next_order
     stop = start
     while stop < len(orders) and orders[stop].row == row:
@@ -51,19 +44,15 @@ def decide_entries(
     while size > 0 and _has_room(terms, day):
         index = pop(heap, size, orders, quotes, day.spot)
         size -= 1
-        need = _premium(row, orders[index], quotes, terms) if terms.has_capital else 0.0
-        status[index] = refused_by_book(
-            orders[index], need, quotes.ts[row], quotes, orders, terms, day, active, closed
-        )
+        need = _premium(row, orders[index], given) if terms.has_capital else 0.0
+        status[index] = refused_by_book(orders[index], need, quotes.ts[row], given, book)
         if status[index] == Status.PENDING:
-            _accept(index, need, day, active)
+            _accept(index, need, book)
     for k in range(size):
         if day.n_active >= terms.max_open:
             status[heap[k]] = Status.MAX_OPEN
         else:
-            status[heap[k]] = refused_by_book(
-                orders[heap[k]], 0.0, quotes.ts[row], quotes, orders, terms, day, active, closed
-            )
+            status[heap[k]] = refused_by_book(orders[heap[k]], 0.0, quotes.ts[row], given, book)
 
 
 @njit(cache=True, error_model="numpy")
@@ -73,8 +62,9 @@ def _has_room(terms: Any, day: Any) -> bool:
 
 
 @njit(cache=True, error_model="numpy")
-def _premium(row: int, order: Any, quotes: Quotes, terms: Any) -> float:
+def _premium(row: int, order: Any, given: Given) -> float:
     """Return what a bought order would pay at this row in rupees; NaN where a leg has no price."""
+    quotes, terms = given.quotes, given.terms[0]
     total = 0.0
     for k in range(MAX_LEGS):
         contract = order.legs[k]
@@ -90,8 +80,9 @@ def _premium(row: int, order: Any, quotes: Quotes, terms: Any) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _accept(index: int, need: float, day: Any, active: Records) -> None:
-    position = active[day.n_active]
+def _accept(index: int, need: float, book: Book) -> None:
+    day = book.day[0]
+    position = book.active[day.n_active]
     position.order = index
     position.stage = Stage.PENDING
     position.reason = Reason.NONE
@@ -112,18 +103,11 @@ def _accept(index: int, need: float, day: Any, active: Records) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def try_entry(
-    row: int,
-    quotes: Quotes,
-    orders: Records,
-    terms: Any,
-    rates: Rates,
-    position: Any,
-    day: Any,
-    status: Any,
-) -> bool:
+def try_entry(row: int, given: Given, book: Book, position: Any) -> bool:
     """Enter with all legs, expire, or wait; return whether the position stays."""
-    order = orders[position.order]
+    quotes, terms = given.quotes, given.terms[0]
+    day, status = book.day[0], book.status
+    order = given.orders[position.order]
     known = quotes.known[order.row]
     if quotes.ts[row] - known > terms.max_wait_us:
         status[position.order] = Status.EXPIRED
@@ -150,7 +134,7 @@ def try_entry(
         if order.legs[k] >= 0:
             quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
             premium = position.entry_paise[k] * quantity
-            position.charges_paise[k] = order_charge_paise(premium, order.side[k], rates)
+            position.charges_paise[k] = order_charge_paise(premium, order.side[k], given.rates)
     status[position.order] = Status.FILLED
     position.stage = Stage.OPEN
     position.entry_row = row

@@ -7,8 +7,8 @@ from typing import Any
 
 from numba import njit
 
-from optiq.trade.book import MICROSECONDS_PER_MINUTE, Quotes, Records, Stage
-from optiq.trade.charges import Rates, order_charge_paise
+from optiq.trade.book import MICROSECONDS_PER_MINUTE, Book, Given, Stage
+from optiq.trade.charges import order_charge_paise
 from optiq.trade.exits import Reason, exit_reason
 from optiq.trade.fills import (
     NOT_EXECUTABLE,
@@ -21,10 +21,10 @@ from optiq.trade.orders import MAX_LEGS
 
 
 @njit(cache=True, error_model="numpy")
-def decide_exits(
-    row: int, quotes: Quotes, orders: Records, terms: Any, day: Any, active: Records
-) -> None:
+def decide_exits(row: int, given: Given, book: Book) -> None:
     """Step 2: ask the exit rule for each open position that is not leaving yet."""
+    quotes, orders, terms = given.quotes, given.orders, given.terms[0]
+    day, active = book.day[0], book.active
     for i in range(day.n_active):
         position = active[i]
         if position.stage != Stage.OPEN:
@@ -46,11 +46,10 @@ def decide_exits(
 
 
 @njit(cache=True, error_model="numpy")
-def try_exit(
-    row: int, quotes: Quotes, orders: Records, terms: Any, rates: Rates, position: Any
-) -> None:
+def try_exit(row: int, given: Given, position: Any) -> None:
     """Leave with all legs at this row, or with none."""
-    order = orders[position.order]
+    quotes, terms = given.quotes, given.terms[0]
+    order = given.orders[position.order]
     for k in range(MAX_LEGS):
         contract = order.legs[k]
         if contract < 0:
@@ -61,38 +60,41 @@ def try_exit(
         position.exit_paise[k] = executable_paise(quotes, row, contract, -order.side[k], terms)
         if position.exit_paise[k] == NOT_EXECUTABLE:
             return
-    charge_exit(quotes, order, rates, position)
+    charge_exit(given, position)
     position.exit_row = row
 
 
 @njit(cache=True, error_model="numpy")
-def charge_exit(quotes: Quotes, order: Any, rates: Rates, position: Any) -> None:
+def charge_exit(given: Given, position: Any) -> None:
     """Add the charges of the exit's orders to the position; a leg given up at 0.00 pays none."""
+    order = given.orders[position.order]
     for k in range(MAX_LEGS):
         if order.legs[k] >= 0 and position.exit_paise[k] > 0:
-            quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
+            quantity = order.lots * order.ratio[k] * given.quotes.lot[order.legs[k]]
             premium = position.exit_paise[k] * quantity
-            position.charges_paise[k] += order_charge_paise(premium, -order.side[k], rates)
+            position.charges_paise[k] += order_charge_paise(premium, -order.side[k], given.rates)
 
 
 @njit(cache=True, error_model="numpy")
-def close(position: Any, orders: Records, quotes: Quotes, day: Any, closed: Records) -> None:
+def close(position: Any, given: Given, book: Book) -> None:
     """Book a position that has left: gross less charges, to the paisa."""
-    order = orders[position.order]
+    day = book.day[0]
+    order = given.orders[position.order]
     for k in range(MAX_LEGS):
         if order.legs[k] >= 0:
-            quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
+            quantity = order.lots * order.ratio[k] * given.quotes.lot[order.legs[k]]
             gain = position.exit_paise[k] - position.entry_paise[k]
             day.realised_paise += order.side[k] * gain * quantity - position.charges_paise[k]
-    closed[day.n_closed] = position
+    book.closed[day.n_closed] = position
     day.n_closed += 1
 
 
 @njit(cache=True, error_model="numpy")
-def last_resort_paise(
-    last: int, quotes: Quotes, contract: int, side: int, position: Any, leg: int, terms: Any
-) -> int:
+def last_resort_paise(last: int, leg: int, given: Given, position: Any) -> int:
     """Return a leg's price after the last row: executable, else its last mark, else its entry."""
+    quotes, terms = given.quotes, given.terms[0]
+    order = given.orders[position.order]
+    contract, side = order.legs[leg], order.side[leg]
     if is_worthless(quotes, last, contract, side):
         return 0
     paise = executable_paise(quotes, last, contract, -side, terms)

@@ -7,7 +7,7 @@ from typing import Any
 
 from numba import njit
 
-from optiq.trade.book import Quotes, Records, Status
+from optiq.trade.book import Book, Given, Status
 from optiq.trade.exits import TOLERANCE
 
 UNLIMITED = 2**31
@@ -70,55 +70,46 @@ def refused_at_once(order: Any, now: int, terms: Any, day: Any) -> int:
 
 
 @njit(cache=True, error_model="numpy")
-def refused_by_book(
-    order: Any,
-    need: float,
-    now: int,
-    quotes: Quotes,
-    orders: Records,
-    terms: Any,
-    day: Any,
-    active: Records,
-    closed: Records,
-) -> int:
+def refused_by_book(order: Any, need: float, now: int, given: Given, book: Book) -> int:
     """Return the refusal that depends on the positions held, or ``PENDING``.
 
     Asked only while a slot is free: without one, ``MAX_OPEN`` comes before all of these. ``need``
     is the capital the order would bind, in rupees; NaN where it cannot be priced, which a capital
     limit refuses.
     """
-    if holds(order.legs[0], orders, day, active):
+    terms, day = given.terms[0], book.day[0]
+    if holds(order.legs[0], given, book):
         return Status.SAME_CONTRACT
-    if rests(order.legs[0], now - terms.cooldown_us, quotes, orders, day, closed):
+    if rests(order.legs[0], now - terms.cooldown_us, given, book):
         return Status.COOLDOWN
     if day.accepted >= terms.max_trades:
         return Status.MAX_TRADES
     if terms.has_capital:
         free = terms.capital + day.realised_paise / 100.0
         for i in range(day.n_active):
-            free -= active[i].held
+            free -= book.active[i].held
         if not need <= free + TOLERANCE:
             return Status.CAPITAL
     return Status.PENDING
 
 
 @njit(cache=True, error_model="numpy")
-def holds(contract: int, orders: Records, day: Any, active: Records) -> bool:
+def holds(contract: int, given: Given, book: Book) -> bool:
     """Return whether a position or pending order has this first contract."""
-    for i in range(day.n_active):  # noqa: SIM110 - any() does not compile
-        if orders[active[i].order].legs[0] == contract:
+    for i in range(book.day[0].n_active):
+        if given.orders[book.active[i].order].legs[0] == contract:
             return True
     return False
 
 
 @njit(cache=True, error_model="numpy")
-def rests(
-    contract: int, since: int, quotes: Quotes, orders: Records, day: Any, closed: Records
-) -> bool:
+def rests(contract: int, since: int, given: Given, book: Book) -> bool:
     """Return whether a position with this first contract filled its exit after ``since``."""
-    for i in range(day.n_closed - 1, -1, -1):
-        if quotes.ts[closed[i].exit_row] <= since:  # closed in order of time: none later rests
+    for i in range(book.day[0].n_closed - 1, -1, -1):
+        if (
+            given.quotes.ts[book.closed[i].exit_row] <= since
+        ):  # closed in order of time: none later rests
             return False
-        if orders[closed[i].order].legs[0] == contract:
+        if given.orders[book.closed[i].order].legs[0] == contract:
             return True
     return False

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numba import njit
 
-from optiq.trade.book import Quotes, Records, Stage, Status
+from optiq.trade.book import Book, Given, Stage, Status
 from optiq.trade.exits import TOLERANCE
 from optiq.trade.fills import is_observed, mark
 from optiq.trade.orders import MAX_LEGS
 
 
 @njit(cache=True, error_model="numpy")
-def mark_positions(
-    row: int, quotes: Quotes, orders: Records, terms: Any, day: Any, active: Records
-) -> None:
+def mark_positions(row: int, given: Given, book: Book) -> None:
     """Step 1: mark every open position, leaving ones too."""
+    quotes, orders, terms = given.quotes, given.orders, given.terms[0]
+    day, active = book.day[0], book.active
     for i in range(day.n_active):
         position = active[i]
         if position.stage == Stage.PENDING:
@@ -50,8 +48,9 @@ def mark_positions(
 
 
 @njit(cache=True, error_model="numpy")
-def judge_day(orders: Records, terms: Any, day: Any, active: Records, status: Any) -> None:
+def judge_day(given: Given, book: Book) -> None:
     """Step 1, second half: end the day for good once too much is lost; cancel what is pending."""
+    terms, day, active = given.terms[0], book.day[0], book.active
     if not day.over:
         total = day.realised_paise / 100.0
         for i in range(day.n_active):
@@ -61,7 +60,7 @@ def judge_day(orders: Records, terms: Any, day: Any, active: Records, status: An
         kept = 0
         for i in range(day.n_active):
             if active[i].stage == Stage.PENDING:
-                status[active[i].order] = Status.DAY_OVER
+                book.status[active[i].order] = Status.DAY_OVER
             else:
                 if kept != i:
                     active[kept] = active[i]

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from optiq.market.panel import Panel
-from optiq.trade.book import DAY, POSITION, Quotes, Records, quotes_of
+from optiq.trade.book import POSITION, Book, Given, Records, quotes_of
 from optiq.trade.charges import Rates
 from optiq.trade.fills import WalkSettings
 from optiq.trade.limits import UNLIMITED, Limits
@@ -35,29 +35,28 @@ def outcomes(
     It is the walk of a backtest with one order in it, so it knows every rule of exits and fills.
     """
     terms = terms_of(panel, settings or WalkSettings(), NO_LIMITS)
+    given = Given(quotes_of(panel), orders, terms, rates)
     result = np.zeros(len(orders), OUTCOME)
-    _walk_each(quotes_of(panel), orders, terms, rates, result)
+    _walk_each(given, Book.opened(1, max_open=1, max_trades=1), result)
     result["position"]["order"] = np.arange(len(orders))
     return result
 
 
 @njit(cache=True, error_model="numpy")
-def _walk_each(quotes: Quotes, orders: Records, terms: Records, rates: Rates, result: Any) -> None:
-    day, status = np.zeros(1, DAY), np.zeros(1, np.int8)
-    active, closed = np.zeros(1, POSITION), np.zeros(1, POSITION)
-    for i in range(len(orders)):
-        alone = orders[i : i + 1]
-        day[0].next_order = day[0].n_active = day[0].n_closed = 0
-        day[0].accepted = day[0].realised_paise = 0
-        status[0] = 0
-        row = alone[0].row
-        for r in range(row, len(quotes.ts)):
-            advance_rows(r, r + 1, quotes, alone, terms, rates, day, active, closed, status)
-            if day[0].n_active == 0:
+def _walk_each(given: Given, book: Book, result: Any) -> None:
+    day = book.day[0]
+    for i in range(len(given.orders)):
+        alone = Given(given.quotes, given.orders[i : i + 1], given.terms, given.rates)
+        day.next_order = day.n_active = day.n_closed = 0
+        day.accepted = day.realised_paise = 0
+        book.status[0] = 0
+        for row in range(alone.orders[0].row, len(given.quotes.ts)):
+            advance_rows(row, row + 1, alone, book)
+            if day.n_active == 0:
                 break
-        if day[0].n_active > 0:
-            finish_day(quotes, alone, terms, rates, day, active, closed, status)
-        result[i].status = status[0]
-        result[i].net_paise = day[0].realised_paise
-        if day[0].n_closed > 0:
-            result[i].position = closed[0]
+        if day.n_active > 0:
+            finish_day(alone, book)
+        result[i].status = book.status[0]
+        result[i].net_paise = day.realised_paise
+        if day.n_closed > 0:
+            result[i].position = book.closed[0]

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from numba import njit
 
 from optiq.errors import InputError
 from optiq.market.panel import Panel
-from optiq.trade.book import Book, Quotes, Records, Stage, Status, quotes_of
+from optiq.trade.book import Book, Given, Records, Stage, Status, quotes_of
 from optiq.trade.charges import Rates
 from optiq.trade.entering import decide_entries, try_entry
 from optiq.trade.exits import Reason
@@ -29,12 +28,9 @@ from optiq.trade.terms import terms_of
 
 @dataclass(slots=True)
 class Walk:
-    """One day being walked: its quotes, its terms and its book."""
+    """One day being walked: what it was given, and its book."""
 
-    quotes: Quotes
-    orders: Records
-    terms: Records
-    rates: Rates
+    given: Given
     book: Book
 
     @classmethod
@@ -54,42 +50,17 @@ class Walk:
                 "switch limits.capital off or trade bought options only",
             )
         return cls(
-            quotes=quotes_of(panel),
-            orders=orders,
-            terms=terms_of(panel, settings, limits),
-            rates=rates,
+            given=Given(quotes_of(panel), orders, terms_of(panel, settings, limits), rates),
             book=Book.opened(len(orders), limits.max_open, limits.max_trades_per_day),
         )
 
     def advance(self, to_row: int) -> None:
         """Walk the rows not walked yet, up to and without ``to_row``."""
-        book = self.book
-        advance_rows(
-            int(book.day["rows"][0]),
-            to_row,
-            self.quotes,
-            self.orders,
-            self.terms,
-            self.rates,
-            book.day,
-            book.active,
-            book.closed,
-            book.status,
-        )
+        advance_rows(int(self.book.day["rows"][0]), to_row, self.given, self.book)
 
     def finish(self) -> None:
         """End the day: pending entries expire, whatever is open leaves at the last row."""
-        book = self.book
-        finish_day(
-            self.quotes,
-            self.orders,
-            self.terms,
-            self.rates,
-            book.day,
-            book.active,
-            book.closed,
-            book.status,
-        )
+        finish_day(self.given, self.book)
 
 
 def walk_day(
@@ -107,61 +78,42 @@ def walk_day(
 
 
 @njit(cache=True, error_model="numpy")
-def advance_rows(
-    a: int,
-    b: int,
-    quotes: Quotes,
-    orders: Records,
-    all_terms: Records,
-    rates: Rates,
-    days: Records,
-    active: Records,
-    closed: Records,
-    status: Any,
-) -> None:
-    """Walk the rows [a, b); ``all_terms`` and ``days`` have one record each."""
-    terms, day = all_terms[0], days[0]
+def advance_rows(a: int, b: int, given: Given, book: Book) -> None:
+    """Walk the rows [a, b)."""
+    quotes, orders, day = given.quotes, given.orders, book.day[0]
     for row in range(a, b):
         if not math.isnan(quotes.spot[row]):
             day.spot = quotes.spot[row]
         if day.n_active > 0:
-            mark_positions(row, quotes, orders, terms, day, active)
-        judge_day(orders, terms, day, active, status)
-        decide_exits(row, quotes, orders, terms, day, active)
+            mark_positions(row, given, book)
+        judge_day(given, book)
+        decide_exits(row, given, book)
         if day.next_order < len(orders) and orders[day.next_order].row == row:
-            decide_entries(row, quotes, orders, terms, day, active, closed, status)
+            decide_entries(row, given, book)
         if day.n_active > 0:
-            _fill(row, quotes, orders, terms, rates, day, active, closed, status)
+            _fill(row, given, book)
         day.rows = row + 1
 
 
 @njit(cache=True, error_model="numpy")
-def _fill(
-    row: int,
-    quotes: Quotes,
-    orders: Records,
-    terms: Any,
-    rates: Rates,
-    day: Any,
-    active: Records,
-    closed: Records,
-    status: Any,
-) -> None:
+def _fill(row: int, given: Given, book: Book) -> None:
     """Step 4: fill exits, then entries, at the first row late enough that can."""
+    quotes, terms = given.quotes, given.terms[0]
+    day, active = book.day[0], book.active
     for i in range(day.n_active):
         position = active[i]
         if position.stage == Stage.LEAVING:
             decided = position.exit_decided_row
             if quotes.ts[row] >= quotes.known[decided] + terms.latency_us:
-                try_exit(row, quotes, orders, terms, rates, position)
+                try_exit(row, given, position)
     kept = 0
     for i in range(day.n_active):
         position = active[i]
         keep = True
         if position.stage == Stage.PENDING:
-            keep = try_entry(row, quotes, orders, terms, rates, position, day, status)
+            keep = try_entry(row, given, book, position)
         elif position.exit_row >= 0 and position.stage == Stage.LEAVING:
-            close(position, orders, quotes, day, closed)
+            close(position, given, book)
             keep = False
         if keep:
             if kept != i:
@@ -171,23 +123,14 @@ def _fill(
 
 
 @njit(cache=True, error_model="numpy")
-def finish_day(
-    quotes: Quotes,
-    orders: Records,
-    all_terms: Records,
-    rates: Rates,
-    days: Records,
-    active: Records,
-    closed: Records,
-    status: Any,
-) -> None:
+def finish_day(given: Given, book: Book) -> None:
     """Expire what is pending and close what is open, leg by leg, at the last row walked."""
-    terms, day = all_terms[0], days[0]
+    orders, day, active = given.orders, book.day[0], book.active
     last = day.rows - 1
     for i in range(day.n_active):
         position = active[i]
         if position.stage == Stage.PENDING:
-            status[position.order] = Status.EXPIRED
+            book.status[position.order] = Status.EXPIRED
             day.accepted -= 1
             continue
         order = orders[position.order]
@@ -196,11 +139,9 @@ def finish_day(
             position.exit_decided_row = last
         for k in range(MAX_LEGS):
             if order.legs[k] >= 0:
-                position.exit_paise[k] = last_resort_paise(
-                    last, quotes, order.legs[k], order.side[k], position, k, terms
-                )
-        charge_exit(quotes, order, rates, position)
+                position.exit_paise[k] = last_resort_paise(last, k, given, position)
+        charge_exit(given, position)
         position.exit_row = last
         position.stale = True
-        close(position, orders, quotes, day, closed)
+        close(position, given, book)
     day.n_active = 0
