@@ -114,6 +114,7 @@ def test_show_answers_what_notes_get_wrong(store: Path) -> None:
     keys = "underlying date rows snapshots contracts strikes expiries first last median_gap_s holes"
     assert set(keys.split()) <= set(found)
     assert (found["rows"], found["snapshots"], found["strikes"]) == (150, 25, 3)
+    assert found["strike_step"] == 50.0
     assert found["first"] == f"{DAY}T10:20:00+05:30"
     assert found["median_gap_s"] == 60.0
     assert found["holes"] == [

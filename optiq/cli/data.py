@@ -197,7 +197,7 @@ def _print_view(screen: Console, view: DayView) -> None:
         ("rows", grouped(day.rows)),
         ("snapshots", str(day.snapshots)),
         ("contracts", str(day.contracts)),
-        ("strikes", str(day.strikes)),
+        ("strikes", f"{day.strikes}, {view.strike_step:g} apart near the money"),
         ("expiries", ", ".join(day.expiries)),
         ("first", f"{day.first_ist:%H:%M:%S} IST"),
         ("last", f"{day.last_ist:%H:%M:%S} IST"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from optiq.market.contracts import strike_step
 from optiq.market.manifest import DayManifest
 from optiq.market.schema import IST, TimeArray
 from optiq.market.store import Store
@@ -32,11 +33,16 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class DayView:
-    """One stored day; gaps in seconds, moments in IST."""
+    """One stored day; gaps in seconds, moments in IST.
+
+    ``strike_step`` is that of the nearest expiry's chain around its level, in rupees; NaN where
+    there are no two strikes or no level.
+    """
 
     manifest: DayManifest
     median_gap_s: float
     holes: tuple[Hole, ...]
+    strike_step: float
 
     @property
     def feeds(self) -> list[str]:
@@ -53,6 +59,7 @@ class DayView:
             "snapshots": day.snapshots,
             "contracts": day.contracts,
             "strikes": day.strikes,
+            "strike_step": self.strike_step,
             "expiries": day.expiries,
             "first": day.first_ist,
             "last": day.last_ist,
@@ -70,7 +77,10 @@ def view_day(store: Store, underlying: str, date: dt.date) -> DayView:
     panel = store.read_panel(underlying, date, fields=())
     manifest = store.manifest(underlying, date)
     chain_ts = panel.ts[panel.is_chain]
-    return DayView(manifest, median_gap(chain_ts), tuple(holes(chain_ts)))
+    level = np.nan if manifest.close is None else manifest.close
+    nearest = panel.strike[panel.expiry == panel.expiry.min()]
+    step = strike_step(nearest, level) if np.isfinite(level) else np.nan
+    return DayView(manifest, median_gap(chain_ts), tuple(holes(chain_ts)), step)
 
 
 def median_gap(ts: TimeArray) -> float:
