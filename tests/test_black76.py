@@ -138,6 +138,7 @@ def test_prices_near_the_upper_bound_agree_with_the_exact_reference(years, share
         (-1.0, 100.0, 105.0, DAY, 1),
         (5.0, 105.0, 100.0, DAY, 1),  # intrinsic value and no more
         (4.0, 105.0, 100.0, DAY, 1),
+        (80.0, 25_682.0, 25_600.0, 22 * DAY, 1),  # 2 rupees under it: the guess looked settled
         (100.0, 100.0, 105.0, DAY, 1),  # a call is worth less than the forward
         (105.0, 100.0, 105.0, DAY, -1),  # and a put less than the strike
         (1.0, 100.0, 105.0, 0.0, 1),  # expired

@@ -148,7 +148,7 @@ def solve_lanes(work: FloatArray, n: int) -> None:
 
         bound = FAST_SHARE * min(forward, strike)
         usable = (abs(step) <= LAST_STEP * deviation) & (price <= bound)
-        usable = usable & (years > 0.0) & (years < np.inf)
+        usable = usable & (price > 0.0) & (years > 0.0) & (years < np.inf)
         unit = 1.0 if usable else np.nan
         work[lane + VOLATILITY] = unit * deviation * by_root_years
         work[lane + DELTA] = unit * (out_delta if strike >= forward else in_delta)
