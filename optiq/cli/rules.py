@@ -33,7 +33,7 @@ def show(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the session, expiries, lots, steps and charges of one day, and how sure each is.
+    """Print the session, expiries, lots, charges and margins of one day, and how sure each is.
 
     With --expiry, the lot of that expiry's contracts as it stood on that day. The JSON always
     names the sources.

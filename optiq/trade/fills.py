@@ -130,6 +130,16 @@ def executable_paise(quotes: Quotes, row: int, contract: int, side: int, terms: 
 
 
 @njit(cache=True, error_model="numpy")
+def decision_price(quotes: Quotes, row: int, contract: int, side: int, terms: Any) -> float:
+    """Return what one unit would trade at now, else its mark, in rupees; NaN without either."""
+    paise = executable_paise(quotes, row, contract, side, terms)
+    if paise != NOT_EXECUTABLE:
+        return paise / PAISE
+    value, _ = mark(quotes, row, contract, terms.max_quote_age_us)
+    return value
+
+
+@njit(cache=True, error_model="numpy")
 def is_worthless(quotes: Quotes, row: int, contract: int, side: int) -> bool:
     """Return whether a leg can only be given up: bought (+1), no bid, an ask of a tick or two.
 

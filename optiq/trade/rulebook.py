@@ -11,6 +11,7 @@ from optiq.market import calendar, contracts, rulecheck, tables
 from optiq.market.rulecheck import Finding
 from optiq.market.schema import UNDERLYINGS
 from optiq.trade.charges import Broker, is_about, schedule
+from optiq.trade.margin import margin_rows
 
 EXPIRIES_SHOWN = 5
 Finder = Callable[[str, dt.date], tables.Row]
@@ -41,6 +42,7 @@ def facts(underlying: str, on: dt.date, expiry: dt.date | None, broker: Broker) 
     yield row_fact("strike step", "step", contracts.usual_strike_step, underlying, on)
     yield row_fact("freeze quantity", "freeze_quantity", contracts.freeze_quantity, underlying, on)
     yield from charge_facts(underlying, on, broker)
+    yield from margin_facts(underlying, on)
 
 
 def session_fact(underlying: str, on: dt.date) -> Fact:
@@ -91,16 +93,32 @@ def charge_facts(underlying: str, on: dt.date, broker: Broker) -> Iterator[Fact]
         yield Fact(row["charge"], value, row["confidence"], row["source"], row["note"])
 
 
+def margin_facts(underlying: str, on: dt.date) -> Iterator[Fact]:
+    """Yield each range that the margin of sold options is reckoned from."""
+    try:
+        rows = margin_rows(underlying, on)
+    except RuleError as error:
+        yield Fact("margin", "not known", note=str(error))
+        return
+    for name, row in rows.items():
+        value = f"{row['value']} {row['unit']}"
+        yield Fact(f"margin {name}", value, row["confidence"], row["source"], row["note"])
+
+
 def all_findings() -> Iterator[Finding]:
     """Yield what is wrong with, or worth knowing about, every table that ships."""
     yield from rulecheck.market_findings()
-    charges = tables.rows("charges", "optiq.trade")
-    yield from rulecheck.unsourced("charges", charges)
-    yield from dict.fromkeys(_charge_findings(charges))
+    for table, key in (("charges", ("charge", "exchange", "broker")), ("margin", ("parameter",))):
+        rows = tables.rows(table, "optiq.trade")
+        yield from rulecheck.unsourced(table, rows)
+        yield from dict.fromkeys(_dated_findings(table, rows, key))
+    yield from rulecheck.unsourced("margin_records", tables.rows("margin_records", "optiq.trade"))
     yield from rulecheck.library_findings()
 
 
-def _charge_findings(charges: Sequence[tables.Row]) -> Iterator[Finding]:
+def _dated_findings(
+    table: str, rows: Sequence[tables.Row], key: Sequence[str]
+) -> Iterator[Finding]:
     for underlying in UNDERLYINGS:
-        ours = [row for row in charges if is_about(row, underlying)]
-        yield from rulecheck.dated_findings("charges", ours, ("charge", "exchange", "broker"))
+        ours = [row for row in rows if is_about(row, underlying)]
+        yield from rulecheck.dated_findings(table, ours, key)
