@@ -23,6 +23,7 @@ from optiq.cli import (
     demo,
     doctor,
     ingest,
+    margin,
     rules,
     simulate,
     strategies,
@@ -56,6 +57,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (DATA, "charges", charges.charges),
     (RESEARCH, "backtest", backtest.backtest),
     (RESEARCH, "strategies", strategies.app),
+    (RESEARCH, "margin", margin.margin),
     (EVERY_DAY, "demo", demo.demo),
     (EVERY_DAY, "doctor", doctor.doctor),
 )

@@ -30,6 +30,23 @@ def parse_date(text: str | dt.date) -> dt.date:
         raise typer.BadParameter(f"{text!r} is not a date; write YYYY-MM-DD") from None
 
 
+def parse_clock(text: str | dt.time) -> dt.time:
+    """Read HH:MM or HH:MM:SS.
+
+    >>> parse_clock("09:20")
+    datetime.time(9, 20)
+    """
+    if isinstance(text, dt.time):
+        return text
+    try:
+        at = dt.time.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is not None or ":" not in text:
+        raise typer.BadParameter(f"{text!r} is not a time of day; write HH:MM")
+    return at
+
+
 def parse_underlying(text: str) -> str:
     """Read the name of an index in any case."""
     from optiq.market.schema import UNDERLYINGS
@@ -144,4 +161,8 @@ OnOption = Annotated[
 ExpiryOption = Annotated[
     dt.date | None,
     typer.Option("--expiry", metavar="YYYY-MM-DD", help="Expiry day.", parser=parse_date),
+]
+AtOption = Annotated[
+    dt.time | None,
+    typer.Option("--at", metavar="HH:MM", help="Time of day, IST.", parser=parse_clock),
 ]
