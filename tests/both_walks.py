@@ -65,7 +65,7 @@ def terms(settings: Settings) -> tuple[WalkSettings, Limits]:
 
 def start(market: Market, rates: Rates = RATES) -> Walk:
     """Return the compiled walk of a market before its first row."""
-    orders = queue([o for _, o in market.orders], market.scores, market.settings.lots)
+    orders = queue([o for _, o in market.orders], market.scores)
     return Walk.start(market.panel, orders, rates, *terms(market.settings))
 
 

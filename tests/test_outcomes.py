@@ -26,7 +26,7 @@ def test_an_outcome_is_the_slow_walk_of_the_order_alone(seed):
         min_score=None,
     )
     name, orders = market.orders[0]
-    records = queue([orders], None, free.lots)
+    records = queue([orders])
     found = outcomes(market.panel, records, RATES, terms(free)[0])
     for record, result in list(zip(records, found, strict=True))[:12]:
         alone = orders.take(np.array([record["index"]]))

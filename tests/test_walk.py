@@ -10,8 +10,6 @@ from both_walks import compiled, outcome, slow, start
 from hypothesis import given, settings
 from markets import Market, as_hypothesis, random_market
 
-from optiq.errors import InputError
-
 SEEDS = range(2000)
 
 
@@ -87,13 +85,6 @@ def test_every_price_lies_behind_a_quote_of_its_own_row(seed):
         for k, price in enumerate(trade.entry):
             book = market.panel.ask if sides[k] > 0 else market.panel.bid
             assert abs(price / 100 - book[trade.entry_row, legs[k]]) < 0.0501
-
-
-def test_a_capital_limit_refuses_to_guess_the_margin_of_sold_legs():
-    market = next(m for m in map(random_market, range(100)) if (m.orders[0][1].side < 0).any())
-    limited = market._replace(settings=_with(market.settings, capital=100_000.0))
-    with pytest.raises(InputError, match="margin is not modelled"):
-        start(limited)
 
 
 def _with(settings_, **changes):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from optiq.cli.config import resolve
+from optiq.errors import StrategyError
 from optiq.run.backtest import Settings
 from optiq.run.user_strategy import find, find_all
 from optiq.trade.charges import Broker
 from optiq.trade.fills import WalkSettings
-from optiq.trade.limits import Limits
+from optiq.trade.limits import Limits, StrategyLimits
+from optiq.trade.sizing import Sizing
 from optiq.trade.strategies import BUILT_IN, Strategy
+
+COMMON = {"walk": WalkSettings, "limits": Limits, "charges": Broker, "sizing": Sizing}
+"""The sections of every run, in the order of the fields of `Settings`."""
 
 
 def run_settings(
@@ -24,17 +29,37 @@ def run_settings(
     A file may configure strategies this run does not use: those that ship are known to it.
     """
     strategies = find_all(list(names))
-    known = {name: find(name).params_type for name in BUILT_IN}
-    known |= {strategy.name: strategy.params_type for strategy in strategies}
-    filled = resolve(
-        {"walk": WalkSettings, "limits": Limits, "charges": Broker, **known}, config, overrides
-    )
-    settings = Settings(filled["walk"], filled["limits"], filled["charges"])
-    chosen = [replace(strategy, params=filled[strategy.name]) for strategy in strategies]
+    known = {strategy.name: strategy for strategy in (*map(find, BUILT_IN), *strategies)}
+    own = {name: _section(strategy) for name, strategy in known.items()}
+    filled = resolve({**COMMON, **own}, config, overrides)
+    settings = Settings(*(filled[name] for name in COMMON))
+    chosen = [
+        replace(strategy, params=filled[strategy.name].params, limits=filled[strategy.name].limits)
+        for strategy in strategies
+    ]
     return settings, chosen, sections_of(settings, chosen)
 
 
 def sections_of(settings: Settings, strategies: Sequence[Strategy]) -> dict[str, Any]:
     """Return a run's settings by section, as its ``config.toml`` keeps them."""
-    own = {strategy.name: strategy.params for strategy in strategies}
-    return {"walk": settings.walk, "limits": settings.limits, "charges": settings.broker, **own}
+    common = (settings.walk, settings.limits, settings.broker, settings.sizing)
+    own = {s.name: _section(s)(params=s.params, limits=s.limits) for s in strategies}
+    return {**dict(zip(COMMON, common, strict=True)), **own}
+
+
+def _section(strategy: Strategy) -> type[Any]:
+    """Return the dataclass of a strategy's section: its parameters and the limits of its own."""
+    names = {field.name for field in fields(strategy.params_type)}
+    if reserved := sorted(names & {field.name for field in fields(StrategyLimits)}):
+        raise StrategyError(
+            f"strategy {strategy.name!r} has a parameter {reserved[0]!r}",
+            "every strategy has a limit of that name; call the parameter something else",
+        )
+    return make_dataclass(
+        f"Section of {strategy.name}",
+        [
+            ("params", strategy.params_type, field(default_factory=strategy.params_type)),
+            ("limits", StrategyLimits, field(default_factory=StrategyLimits)),
+        ],
+        frozen=True,
+    )

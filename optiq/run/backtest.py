@@ -12,13 +12,15 @@ from optiq.market.context import Context
 from optiq.market.contracts import unsure_lots
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray
-from optiq.trade.book import Book, Records, queue
+from optiq.trade.book import NO_FREEZE, Book, Records, Rules, queue
 from optiq.trade.charges import Broker, Schedule, schedule
 from optiq.trade.fills import WalkSettings
 from optiq.trade.ledger import Columns, decisions_of, trades_of
 from optiq.trade.limits import Limits
 from optiq.trade.orders import Orders
+from optiq.trade.sizing import Sizing
 from optiq.trade.strategies import Strategy
+from optiq.trade.terms import rules_of
 from optiq.trade.walk import walk_day
 
 Scorer = Callable[[Panel, Context, Orders], FloatArray]
@@ -32,6 +34,7 @@ class Settings:
     walk: WalkSettings = field(default_factory=WalkSettings)
     limits: Limits = field(default_factory=Limits)
     broker: Broker = field(default_factory=Broker)
+    sizing: Sizing = field(default_factory=Sizing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class DayResult:
     book: Book
     strategies: tuple[str, ...]
     schedule: Schedule
+    rules: Rules
     net_if_instant_paise: int
     notes: tuple[str, ...]
 
@@ -76,22 +80,32 @@ def backtest_day(
     """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it."""
     asked = [strategy.entries(panel, context) for strategy in strategies]
     scores = None if scorer is None else [scorer(panel, context, orders) for orders in asked]
-    orders = queue(asked, scores, settings.walk.lots)
+    orders = queue(asked, scores)
     charges = schedule(panel.underlying, panel.date, settings.broker)
-    book = walk_day(panel, orders, charges.rates, settings.walk, settings.limits)
+    rules = rules_of(panel)
+
+    def walked(walk: WalkSettings) -> Book:
+        own = [strategy.limits for strategy in strategies]
+        terms = (walk, settings.limits, settings.sizing, own, rules)
+        return walk_day(panel, orders, charges.rates, *terms)
+
+    book = walked(settings.walk)
     instant = int(book.day["realised_paise"][0])
     if compare_instant and settings.walk.latency_s > 0:
-        at_once = replace(settings.walk, latency_s=0.0)
-        other = walk_day(panel, orders, charges.rates, at_once, settings.limits)
-        instant = int(other.day["realised_paise"][0])
+        instant = int(walked(replace(settings.walk, latency_s=0.0)).day["realised_paise"][0])
     return DayResult(
         panel=panel,
         orders=orders,
         book=book,
         strategies=tuple(strategy.name for strategy in strategies),
         schedule=charges,
+        rules=rules,
         net_if_instant_paise=instant,
-        notes=(*panel.notes, *_notes(panel, orders, strategies, settings)),
+        notes=(
+            *panel.notes,
+            *_notes(panel, orders, strategies, settings),
+            *_notes_on_size(panel, book, rules),
+        ),
     )
 
 
@@ -108,6 +122,12 @@ def backtest(
         yield backtest_day(
             panel, context, strategies, settings, scorer, compare_instant=compare_instant
         )
+
+
+def _notes_on_size(panel: Panel, book: Book, rules: Rules) -> Iterator[str]:
+    lots = book.closed["lots"][: int(book.day["n_closed"][0])]
+    if (lots > 1).any() and (rules.freeze == NO_FREEZE).any():
+        yield f"no freeze quantity of {panel.underlying} is known for the day: no order was split"
 
 
 def _notes(

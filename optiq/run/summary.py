@@ -11,7 +11,7 @@ from optiq.market.quality import one_row_jumps
 from optiq.market.schema import AnyArray, FloatArray
 from optiq.run.backtest import DayResult, Settings
 from optiq.trade.book import PAISE, Records, Status
-from optiq.trade.charges import LINES, line_totals
+from optiq.trade.charges import LINES, line_totals, order_premiums
 from optiq.trade.exits import Reason
 
 NOT_REFUSED = {Status.NOT_REACHED, Status.PENDING, Status.FILLED, Status.EXPIRED}
@@ -63,7 +63,9 @@ class Tally:
         _, moment = np.unique(closed["exit_row"], return_inverse=True)
         self.net_paise_by_moment += np.bincount(moment, net).astype(np.int64).tolist()
         self.charges_paise += int(charges.sum())
-        for name, value in line_totals(_premiums(closed, orders, quantity), day.schedule).items():
+        freeze = day.rules.freeze[orders["legs"]]
+        paid = _orders_paid(closed, orders, quantity, freeze)
+        for name, value in line_totals(paid, day.schedule).items():
             self.lines[name] += value
         _count(self.reasons, [Reason(r).name for r in range(len(Reason))], closed["reason"])
         equal = ((closed["exit_paise"] == closed["entry_paise"]) | (orders["legs"] < 0)).all(axis=1)
@@ -133,17 +135,22 @@ def closed_positions(day: DayResult) -> Records:
 
 def leg_quantities(day: DayResult) -> AnyArray:
     """Return (n_closed, 4) units traded per leg, 0 where there is none."""
-    orders = day.orders[closed_positions(day)["order"]]
+    closed = closed_positions(day)
+    orders = day.orders[closed["order"]]
     lot = day.panel.lot[orders["legs"]]
-    return np.where(orders["legs"] >= 0, orders["lots"][:, None] * orders["ratio"] * lot, 0)
+    return np.where(orders["legs"] >= 0, closed["lots"][:, None] * orders["ratio"] * lot, 0)
 
 
-def _premiums(closed: Records, orders: Records, quantity: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """Return the premium in paise and the side of every leg order that was charged."""
-    premium = np.stack([closed["entry_paise"] * quantity, closed["exit_paise"] * quantity])
+def _orders_paid(
+    closed: Records, orders: Records, quantity: AnyArray, freeze: AnyArray
+) -> tuple[AnyArray, AnyArray]:
+    """Return the premium in paise and the side of every order that was charged."""
+    price = np.stack([closed["entry_paise"], closed["exit_paise"]])
     side = np.stack([orders["side"], -orders["side"]])
-    paid = premium > 0
-    return premium[paid], side[paid]
+    traded = price * quantity > 0
+    per_leg = (np.broadcast_to(part, price.shape)[traded] for part in (quantity, freeze))
+    premium, leg = order_premiums(price[traded], *per_leg)
+    return premium, side[traded][leg]
 
 
 def _count(totals: dict[str, int], names: list[str], codes: AnyArray) -> None:

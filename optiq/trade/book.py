@@ -9,11 +9,13 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from optiq.market.panel import Panel
 from optiq.market.schema import BoolArray, FloatArray, IntArray
 from optiq.trade.charges import Rates
+from optiq.trade.margin import MarginRates
 from optiq.trade.orders import MAX_LEGS, Orders
 
 Records = NDArray[Any]
@@ -37,6 +39,12 @@ class Status(IntEnum):
     MAX_TRADES = 10
     CAPITAL = 11
     THIN_BASIS = 12
+    SIZE = 13
+    STRATEGY_DAY_OVER = 14
+    STRATEGY_MAX_OPEN = 15
+    STRATEGY_COOLDOWN = 16
+    STRATEGY_MAX_TRADES = 17
+    STRATEGY_CAPITAL = 18
 
 
 class Stage(IntEnum):
@@ -52,7 +60,6 @@ ORDER = np.dtype(
         ("row", "i4"),
         ("strategy", "i4"),
         ("index", "i4"),
-        ("lots", "i4"),
         ("legs", "i4", (MAX_LEGS,)),
         ("side", "i4", (MAX_LEGS,)),
         ("ratio", "i4", (MAX_LEGS,)),
@@ -74,6 +81,7 @@ POSITION = np.dtype(
         ("stage", "i8"),
         ("reason", "i8"),
         ("stale", "?"),
+        ("lots", "i8"),
         ("entry_row", "i8"),
         ("exit_decided_row", "i8"),
         ("exit_row", "i8"),
@@ -92,7 +100,7 @@ POSITION = np.dtype(
 )
 """One pending order or position. ``mark`` is each leg's last, ``gain`` the last g of the package,
 ``open_pnl`` its last known profit in rupees, ``askable`` whether prices may close it at this row,
-``held`` the capital it binds."""
+``lots`` its size, ``held`` the capital it binds."""
 
 DAY = np.dtype(
     [
@@ -107,6 +115,12 @@ DAY = np.dtype(
     ],
     align=True,
 )
+
+OWN_DAY = np.dtype(
+    [("accepted", "i8"), ("realised_paise", "i8"), ("last_exit_row", "i8"), ("over", "?")],
+    align=True,
+)
+"""The day so far of one strategy; ``last_exit_row`` is -1 before its first exit."""
 
 
 class Quotes(NamedTuple):
@@ -131,16 +145,47 @@ class Quotes(NamedTuple):
     has_book: bool
 
 
+class Rules(NamedTuple):
+    """What the exchange says of the day's contracts.
+
+    ``freeze`` (n_contracts,) is the most units one order may have, a multiple of the contract's
+    lot; `NO_FREEZE` where no row says. ``margin`` prices sold legs.
+    """
+
+    freeze: IntArray
+    margin: MarginRates
+
+
+NO_FREEZE = 2**62
+
+
+class Risk(NamedTuple):
+    """What the margin of sold legs reads of a panel; without rows where no limit asks for it.
+
+    ``forward`` and ``volatility`` (n_rows, n_contracts), ``expiry_close_us`` and
+    ``expires_today`` (n_contracts,).
+    """
+
+    forward: FloatArray
+    volatility: FloatArray
+    expiry_close_us: IntArray
+    expires_today: BoolArray
+
+
 class Given(NamedTuple):
     """What a walk is given: it changes none of it.
 
-    ``orders`` are ORDER records sorted by row, ``terms`` one TERMS record.
+    ``orders`` are ORDER records sorted by row, ``terms`` one TERMS record, ``own`` an OWN_TERMS
+    record a strategy.
     """
 
     quotes: Quotes
     orders: Records
     terms: Records
+    own: Records
     rates: Rates
+    rules: Rules
+    risk: Risk
 
 
 class Book(NamedTuple):
@@ -156,24 +201,37 @@ class Book(NamedTuple):
         In order of exit; the first ``day.n_closed`` count.
     status : (n_orders,) int8
         A :class:`Status` per order.
+    own : (n_strategies,) OWN_DAY
+        Each strategy's share of the day.
     """
 
     day: Records
     active: Records
     closed: Records
     status: NDArray[np.int8]
+    own: Records
 
     @classmethod
-    def opened(cls, n_orders: int, max_open: int, max_trades: int) -> Book:
+    def opened(cls, n_orders: int, max_open: int, max_trades: int, n_strategies: int) -> Book:
         """Return the empty book of a morning with room for ``n_orders`` orders."""
         day = np.zeros(1, DAY)
         day["spot"] = np.nan
+        own = np.zeros(n_strategies, OWN_DAY)
+        own["last_exit_row"] = -1
         return cls(
             day=day,
             active=np.zeros(min(max_open, n_orders), POSITION),
             closed=np.zeros(min(max_trades, n_orders), POSITION),
             status=np.zeros(n_orders, np.int8),
+            own=own,
         )
+
+
+@njit(cache=True, error_model="numpy")
+def units(position: Any, order: Any, leg: int, given: Given) -> int:
+    """Return the quantity of one leg of a position, in units."""
+    quantity: int = position.lots * order.ratio[leg] * given.quotes.lot[order.legs[leg]]
+    return quantity
 
 
 def quotes_of(panel: Panel) -> Quotes:
@@ -196,7 +254,7 @@ def quotes_of(panel: Panel) -> Quotes:
     )
 
 
-def queue(asked: list[Orders], scores: list[FloatArray] | None = None, lots: int = 1) -> Records:
+def queue(asked: list[Orders], scores: list[FloatArray] | None = None) -> Records:
     """Return the orders of several strategies as one ORDER array, sorted by row.
 
     Within a row they stand by the strategy's place in ``asked``, then by their own index.
@@ -215,7 +273,6 @@ def queue(asked: list[Orders], scores: list[FloatArray] | None = None, lots: int
             part[name] = getattr(orders, name)
         part["score"] = np.nan if scores is None else scores[place]
         part["rank"] = orders.strength if scores is None else scores[place]
-    records["lots"] = lots
     row = np.ascontiguousarray(records["row"])
     if (row[1:] >= row[:-1]).all():
         return records

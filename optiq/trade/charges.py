@@ -153,6 +153,40 @@ def order_charge_paise(premium_paise: int, side: int, rates: Rates) -> int:
     return whole + (hundredths + PERCENT * BILLION // 2) // (PERCENT * BILLION)
 
 
+@njit(cache=True)
+def leg_charge_paise(price_paise: int, quantity: int, freeze: int, side: int, rates: Rates) -> int:
+    """Return what trading ``quantity`` units costs, in paise.
+
+    The exchange takes at most ``freeze`` units in one order: as many full orders as needed and one
+    of the rest, each charged and rounded by itself.
+    """
+    full, rest = quantity // freeze, quantity % freeze
+    total = 0
+    if full > 0:
+        total += full * order_charge_paise(price_paise * freeze, side, rates)
+    if rest > 0:
+        total += order_charge_paise(price_paise * rest, side, rates)
+    return total
+
+
+def order_premiums(
+    price_paise: IntArray, quantity: IntArray, freeze: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Return the orders that legs (n,) are split into, as `leg_charge_paise` does.
+
+    Returns
+    -------
+    premium_paise, leg : (n_orders,) int
+        Every order's premium, leg by leg, and which leg it belongs to.
+    """
+    full, rest = quantity // freeze, quantity % freeze
+    count = full + (rest > 0)
+    leg = np.repeat(np.arange(len(quantity)), count)
+    is_last = np.append(leg[1:] != leg[:-1], True) if len(leg) else np.empty(0, bool)
+    units = np.where(is_last & (rest[leg] > 0), rest[leg], np.minimum(freeze, quantity)[leg])
+    return price_paise[leg] * units, leg
+
+
 def charge_lines(premium_paise: int, side: int, schedule: Schedule) -> Lines:
     """Return every line of one executed order's bill, in rupees."""
     if not 0 <= premium_paise <= LARGEST_PREMIUM_PAISE:

@@ -7,13 +7,20 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from optiq.trade.book import Book, Given, Stage, Status
-from optiq.trade.charges import order_charge_paise
+from optiq.trade.book import PAISE, Book, Given, Stage, Status, units
+from optiq.trade.charges import leg_charge_paise
 from optiq.trade.exits import TOLERANCE, Reason
-from optiq.trade.fills import NOT_EXECUTABLE, executable_paise, mark
-from optiq.trade.limits import refused_at_once, refused_by_book
+from optiq.trade.fills import NOT_EXECUTABLE, executable_paise
+from optiq.trade.limits import (
+    is_short_of_capital,
+    refused_at_once,
+    refused_by_book,
+    refused_by_own,
+)
 from optiq.trade.orders import MAX_LEGS
 from optiq.trade.ranking import heapify, pop
+from optiq.trade.sizing import sells
+from optiq.trade.sizing import size as size_order
 
 MIN_BASIS_SHARE = 0.10
 """A package whose net premium is a smaller share of its gross has no basis for fractions."""
@@ -44,15 +51,30 @@ def decide_entries(row: int, given: Given, book: Book) -> None:
     while size > 0 and _has_room(terms, day):
         index = pop(heap, size, orders, quotes, day.spot)
         size -= 1
-        need = _premium(row, orders[index], given) if terms.has_capital else 0.0
-        status[index] = refused_by_book(orders[index], need, quotes.ts[row], given, book)
-        if status[index] == Status.PENDING:
-            _accept(index, need, book)
+        status[index] = _accept_or_refuse(index, row, given, book)
     for k in range(size):
         if day.n_active >= terms.max_open:
             status[heap[k]] = Status.MAX_OPEN
         else:
-            status[heap[k]] = refused_by_book(orders[heap[k]], 0.0, quotes.ts[row], given, book)
+            status[heap[k]] = refused_by_book(orders[heap[k]], quotes.ts[row], given, book)
+
+
+@njit(cache=True, error_model="numpy")
+def _accept_or_refuse(index: int, row: int, given: Given, book: Book) -> int:
+    """Size one order while a slot is free, ask every limit, and accept it if none refuses."""
+    order, now = given.orders[index], given.quotes.ts[row]
+    refusal = refused_by_book(order, now, given, book)
+    if refusal != Status.PENDING:
+        return refusal
+    lots, need = size_order(row, order, given, book)
+    if lots == 0:
+        return Status.SIZE
+    if is_short_of_capital(need, given, book):
+        return Status.CAPITAL
+    refusal = refused_by_own(order.strategy, need, now, given, book)
+    if refusal == Status.PENDING:
+        _accept(index, lots, need, given, book)
+    return refusal
 
 
 @njit(cache=True, error_model="numpy")
@@ -62,28 +84,11 @@ def _has_room(terms: Any, day: Any) -> bool:
 
 
 @njit(cache=True, error_model="numpy")
-def _premium(row: int, order: Any, given: Given) -> float:
-    """Return what a bought order would pay at this row in rupees; NaN where a leg has no price."""
-    quotes, terms = given.quotes, given.terms[0]
-    total = 0.0
-    for k in range(MAX_LEGS):
-        contract = order.legs[k]
-        if contract < 0:
-            continue
-        paise = executable_paise(quotes, row, contract, order.side[k], terms)
-        if paise != NOT_EXECUTABLE:
-            price = paise / 100.0
-        else:
-            price, _ = mark(quotes, row, contract, terms.max_quote_age_us)
-        total += price * order.ratio[k] * order.lots * quotes.lot[contract]
-    return total
-
-
-@njit(cache=True, error_model="numpy")
-def _accept(index: int, need: float, book: Book) -> None:
+def _accept(index: int, lots: int, need: float, given: Given, book: Book) -> None:
     day = book.day[0]
     position = book.active[day.n_active]
     position.order = index
+    position.lots = lots
     position.stage = Stage.PENDING
     position.reason = Reason.NONE
     position.stale = False
@@ -100,18 +105,25 @@ def _accept(index: int, need: float, book: Book) -> None:
         position.mark[k] = np.nan
     day.n_active += 1
     day.accepted += 1
+    book.own[given.orders[index].strategy].accepted += 1
+
+
+@njit(cache=True, error_model="numpy")
+def expire(position: Any, given: Given, book: Book) -> None:
+    """Give up a pending entry; it no longer counts as accepted."""
+    book.status[position.order] = Status.EXPIRED
+    book.day[0].accepted -= 1
+    book.own[given.orders[position.order].strategy].accepted -= 1
 
 
 @njit(cache=True, error_model="numpy")
 def try_entry(row: int, given: Given, book: Book, position: Any) -> bool:
     """Enter with all legs, expire, or wait; return whether the position stays."""
     quotes, terms = given.quotes, given.terms[0]
-    day, status = book.day[0], book.status
     order = given.orders[position.order]
     known = quotes.known[order.row]
     if quotes.ts[row] - known > terms.max_wait_us:
-        status[position.order] = Status.EXPIRED
-        day.accepted -= 1
+        expire(position, given, book)
         return False
     if quotes.ts[row] < known + terms.latency_us:
         return True
@@ -126,19 +138,24 @@ def try_entry(row: int, given: Given, book: Book, position: Any) -> bool:
         position.entry_paise[k] = paise
         gross += order.ratio[k] * paise
         net += order.side[k] * order.ratio[k] * paise
-        paid += order.ratio[k] * paise * order.lots * quotes.lot[contract]
+        paid += paise * units(position, order, k, given)
     if abs(net) < MIN_BASIS_SHARE * gross - TOLERANCE:
-        status[position.order] = Status.THIN_BASIS
+        book.status[position.order] = Status.THIN_BASIS
         return False
     for k in range(MAX_LEGS):
         if order.legs[k] >= 0:
-            quantity = order.lots * order.ratio[k] * quotes.lot[order.legs[k]]
-            premium = position.entry_paise[k] * quantity
-            position.charges_paise[k] = order_charge_paise(premium, order.side[k], given.rates)
-    status[position.order] = Status.FILLED
+            position.charges_paise[k] = leg_charge_paise(
+                position.entry_paise[k],
+                units(position, order, k, given),
+                given.rules.freeze[order.legs[k]],
+                order.side[k],
+                given.rates,
+            )
+    book.status[position.order] = Status.FILLED
     position.stage = Stage.OPEN
     position.entry_row = row
     position.exit_row = -1
-    position.basis = abs(net) / 100.0
-    position.held = paid / 100.0
+    position.basis = abs(net) / PAISE
+    if not sells(order):
+        position.held = paid / PAISE
     return True

@@ -7,8 +7,8 @@ from typing import Any
 
 from numba import njit
 
-from optiq.trade.book import MICROSECONDS_PER_MINUTE, Book, Given, Stage
-from optiq.trade.charges import order_charge_paise
+from optiq.trade.book import MICROSECONDS_PER_MINUTE, Book, Given, Stage, units
+from optiq.trade.charges import leg_charge_paise
 from optiq.trade.exits import Reason, exit_reason
 from optiq.trade.fills import (
     NOT_EXECUTABLE,
@@ -37,7 +37,7 @@ def decide_exits(row: int, given: Given, book: Book) -> None:
             orders[position.order],
             position.askable,
             terms.close_us - quotes.ts[row] <= terms.square_off_us,
-            day.over,
+            day.over or book.own[orders[position.order].strategy].over,
         )
         if reason != Reason.NONE:
             position.stage = Stage.LEAVING
@@ -70,9 +70,13 @@ def charge_exit(given: Given, position: Any) -> None:
     order = given.orders[position.order]
     for k in range(MAX_LEGS):
         if order.legs[k] >= 0 and position.exit_paise[k] > 0:
-            quantity = order.lots * order.ratio[k] * given.quotes.lot[order.legs[k]]
-            premium = position.exit_paise[k] * quantity
-            position.charges_paise[k] += order_charge_paise(premium, -order.side[k], given.rates)
+            position.charges_paise[k] += leg_charge_paise(
+                position.exit_paise[k],
+                units(position, order, k, given),
+                given.rules.freeze[order.legs[k]],
+                -order.side[k],
+                given.rates,
+            )
 
 
 @njit(cache=True, error_model="numpy")
@@ -80,11 +84,15 @@ def close(position: Any, given: Given, book: Book) -> None:
     """Book a position that has left: gross less charges, to the paisa."""
     day = book.day[0]
     order = given.orders[position.order]
+    net_paise = 0
     for k in range(MAX_LEGS):
         if order.legs[k] >= 0:
-            quantity = order.lots * order.ratio[k] * given.quotes.lot[order.legs[k]]
             gain = position.exit_paise[k] - position.entry_paise[k]
-            day.realised_paise += order.side[k] * gain * quantity - position.charges_paise[k]
+            net_paise += order.side[k] * gain * units(position, order, k, given)
+            net_paise -= position.charges_paise[k]
+    day.realised_paise += net_paise
+    book.own[order.strategy].realised_paise += net_paise
+    book.own[order.strategy].last_exit_row = position.exit_row
     book.closed[day.n_closed] = position
     day.n_closed += 1
 

@@ -37,7 +37,7 @@ def trades_of(panel: Panel, orders: Records, book: Book, strategies: tuple[str, 
     side, entry = order["side"][pick], position["entry_paise"][pick]
     leave = position["exit_paise"][pick]
     charges = position["charges_paise"][pick]
-    quantity = order["lots"] * order["ratio"][pick] * panel.lot[contract]
+    quantity = position["lots"] * order["ratio"][pick] * panel.lot[contract]
     gross = side * (leave - entry) * quantity
     day = f"{panel.underlying}-{panel.date:%Y%m%d}"
     return {
@@ -48,7 +48,7 @@ def trades_of(panel: Panel, orders: Records, book: Book, strategies: tuple[str, 
         "strike": panel.strike[contract],
         "right": _RIGHTS[panel.right[contract] + 1],
         "side": side,
-        "lots": order["lots"],
+        "lots": position["lots"],
         "quantity": quantity,
         "decided_ts": panel.ts[order["row"]],
         "entry_ts": panel.ts[position["entry_row"]],

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from numba import njit
 
-from optiq.trade.book import Book, Given, Status
-from optiq.trade.exits import TOLERANCE
+from optiq.trade.book import PAISE, Book, Given, Status
 
 UNLIMITED = 2**31
+RUPEE_TOLERANCE = 1e-4
+"""A hundredth of a paisa: sums of premiums are exact to half a paisa, but are floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,37 @@ class Limits:
                 raise ValueError(f"{name} = 0 would let nothing trade; give more")
 
 
+@dataclass(frozen=True, slots=True)
+class StrategyLimits:
+    """What one strategy may do beside the limits of the run; None is off.
+
+    Attributes
+    ----------
+    max_open
+        Its positions open or pending at once.
+    max_trades_per_day
+        Its entries accepted in a session; expired ones do not count.
+    cooldown_minutes
+        Its rest, in every contract, after an exit of its own.
+    max_daily_loss
+        Rupees; once it lost them, open profit and loss included, its day is over.
+    capital
+        Rupees; what its positions bind never exceeds it plus its own realised net.
+    """
+
+    max_open: int | None = None
+    max_trades_per_day: int | None = None
+    cooldown_minutes: float | None = None
+    max_daily_loss: float | None = None
+    capital: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} = {value:g}; give 0 or more, or switch it off")
+
+
 @njit(cache=True, error_model="numpy")
 def refused_at_once(order: Any, now: int, terms: Any, day: Any) -> int:
     """Return the refusal that needs no look at the book, or ``PENDING``.
@@ -70,12 +103,10 @@ def refused_at_once(order: Any, now: int, terms: Any, day: Any) -> int:
 
 
 @njit(cache=True, error_model="numpy")
-def refused_by_book(order: Any, need: float, now: int, given: Given, book: Book) -> int:
+def refused_by_book(order: Any, now: int, given: Given, book: Book) -> int:
     """Return the refusal that depends on the positions held, or ``PENDING``.
 
-    Asked only while a slot is free: without one, ``MAX_OPEN`` comes before all of these. ``need``
-    is the capital the order would bind, in rupees; NaN where it cannot be priced, which a capital
-    limit refuses.
+    Asked only while a slot is free: without one, ``MAX_OPEN`` comes before all of these.
     """
     terms, day = given.terms[0], book.day[0]
     if holds(order.legs[0], given, book):
@@ -84,12 +115,40 @@ def refused_by_book(order: Any, need: float, now: int, given: Given, book: Book)
         return Status.COOLDOWN
     if day.accepted >= terms.max_trades:
         return Status.MAX_TRADES
-    if terms.has_capital:
-        free = terms.capital + day.realised_paise / 100.0
-        for i in range(day.n_active):
+    return Status.PENDING
+
+
+@njit(cache=True, error_model="numpy")
+def is_short_of_capital(need: float, given: Given, book: Book) -> bool:
+    """Return whether ``need`` rupees exceed what is free; NaN, what has no price, always does."""
+    terms, day = given.terms[0], book.day[0]
+    if not terms.has_capital:
+        return False
+    free = terms.capital + day.realised_paise / PAISE
+    for i in range(day.n_active):
+        free -= book.active[i].held
+    return not need <= free + RUPEE_TOLERANCE
+
+
+@njit(cache=True, error_model="numpy")
+def refused_by_own(strategy: int, need: float, now: int, given: Given, book: Book) -> int:
+    """Return the refusal of a strategy's own limits, asked after the run's, or ``PENDING``."""
+    limits, own = given.own[strategy], book.own[strategy]
+    if own.over:
+        return Status.STRATEGY_DAY_OVER
+    n_active, free = 0, limits.capital + own.realised_paise / PAISE
+    for i in range(book.day[0].n_active):
+        if given.orders[book.active[i].order].strategy == strategy:
+            n_active += 1
             free -= book.active[i].held
-        if not need <= free + TOLERANCE:
-            return Status.CAPITAL
+    if n_active >= limits.max_open:
+        return Status.STRATEGY_MAX_OPEN
+    if own.last_exit_row >= 0 and now - given.quotes.ts[own.last_exit_row] < limits.cooldown_us:
+        return Status.STRATEGY_COOLDOWN
+    if own.accepted >= limits.max_trades:
+        return Status.STRATEGY_MAX_TRADES
+    if limits.capital < math.inf and not need <= free + RUPEE_TOLERANCE:
+        return Status.STRATEGY_CAPITAL
     return Status.PENDING
 
 

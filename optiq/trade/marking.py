@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from numba import njit
 
-from optiq.trade.book import Book, Given, Stage, Status
+from optiq.trade.book import PAISE, Book, Given, Stage, Status
 from optiq.trade.exits import TOLERANCE
 from optiq.trade.fills import is_observed, mark
 from optiq.trade.orders import MAX_LEGS
@@ -39,7 +41,7 @@ def mark_positions(row: int, given: Given, book: Book) -> None:
             newest = max(newest, quotes.chain_count[source])
             pnl = order.side[k] * order.ratio[k] * (value - position.entry_paise[k] / 100.0)
             unit_pnl += pnl
-            open_pnl += pnl * order.lots * quotes.lot[contract]
+            open_pnl += pnl * position.lots * quotes.lot[contract]
         position.askable = complete and observed and (legs == 1 or newest - oldest <= 1)
         if complete:
             position.gain = unit_pnl / position.basis
@@ -52,7 +54,7 @@ def judge_day(given: Given, book: Book) -> None:
     """Step 1, second half: end the day for good once too much is lost; cancel what is pending."""
     terms, day, active = given.terms[0], book.day[0], book.active
     if not day.over:
-        total = day.realised_paise / 100.0
+        total = day.realised_paise / PAISE
         for i in range(day.n_active):
             total += active[i].open_pnl
         day.over = total <= -terms.max_daily_loss + TOLERANCE
@@ -61,6 +63,32 @@ def judge_day(given: Given, book: Book) -> None:
         for i in range(day.n_active):
             if active[i].stage == Stage.PENDING:
                 book.status[active[i].order] = Status.DAY_OVER
+            else:
+                if kept != i:
+                    active[kept] = active[i]
+                kept += 1
+        day.n_active = kept
+    for strategy in range(len(given.own)):
+        if given.own[strategy].max_daily_loss < math.inf:
+            _judge_own_day(strategy, given, book)
+
+
+@njit(cache=True, error_model="numpy")
+def _judge_own_day(strategy: int, given: Given, book: Book) -> None:
+    """End the day of one strategy once it lost too much by itself; cancel what it has pending."""
+    orders, day, active, own = given.orders, book.day[0], book.active, book.own[strategy]
+    if not own.over:
+        total = own.realised_paise / PAISE
+        for i in range(day.n_active):
+            if orders[active[i].order].strategy == strategy:
+                total += active[i].open_pnl
+        own.over = total <= -given.own[strategy].max_daily_loss + TOLERANCE
+    if own.over:
+        kept = 0
+        for i in range(day.n_active):
+            is_own = orders[active[i].order].strategy == strategy
+            if is_own and active[i].stage == Stage.PENDING:
+                book.status[active[i].order] = Status.STRATEGY_DAY_OVER
             else:
                 if kept != i:
                     active[kept] = active[i]

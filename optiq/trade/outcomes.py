@@ -8,12 +8,11 @@ import numpy as np
 from numba import njit
 
 from optiq.market.panel import Panel
-from optiq.trade.book import POSITION, Book, Given, Records, quotes_of
+from optiq.trade.book import POSITION, Book, Given, Records
 from optiq.trade.charges import Rates
 from optiq.trade.fills import WalkSettings
 from optiq.trade.limits import UNLIMITED, Limits
-from optiq.trade.terms import terms_of
-from optiq.trade.walk import advance_rows, finish_day
+from optiq.trade.walk import Walk, advance_rows, finish_day
 
 NO_LIMITS = Limits(
     first_entry_minutes=0.0,
@@ -34,10 +33,10 @@ def outcomes(
 
     It is the walk of a backtest with one order in it, so it knows every rule of exits and fills.
     """
-    terms = terms_of(panel, settings or WalkSettings(), NO_LIMITS)
-    given = Given(quotes_of(panel), orders, terms, rates)
+    given = Walk.start(panel, orders, rates, settings, NO_LIMITS).given
     result = np.zeros(len(orders), OUTCOME)
-    _walk_each(given, Book.opened(1, max_open=1, max_trades=1), result)
+    book = Book.opened(1, max_open=1, max_trades=1, n_strategies=len(given.own))
+    _walk_each(given, book, result)
     result["position"]["order"] = np.arange(len(orders))
     return result
 
@@ -46,7 +45,15 @@ def outcomes(
 def _walk_each(given: Given, book: Book, result: Any) -> None:
     day = book.day[0]
     for i in range(len(given.orders)):
-        alone = Given(given.quotes, given.orders[i : i + 1], given.terms, given.rates)
+        alone = Given(
+            given.quotes,
+            given.orders[i : i + 1],
+            given.terms,
+            given.own,
+            given.rates,
+            given.rules,
+            given.risk,
+        )
         day.next_order = day.n_active = day.n_closed = 0
         day.accepted = day.realised_paise = 0
         book.status[0] = 0

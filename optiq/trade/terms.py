@@ -1,15 +1,26 @@
-"""Settings and limits of one session, as the compiled walk wants them."""
+"""Settings, limits and the exchange's rules of one session, as the compiled walk wants them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from optiq.errors import RuleError
+from optiq.market.contracts import expiry_close_utc, freeze_quantity
 from optiq.market.panel import Panel
-from optiq.trade.book import MICROSECONDS_PER_MINUTE, Records
+from optiq.trade.book import (
+    MICROSECONDS_PER_MINUTE,
+    NO_FREEZE,
+    Records,
+    Risk,
+    Rules,
+)
 from optiq.trade.fills import WalkSettings
-from optiq.trade.limits import Limits
+from optiq.trade.limits import UNLIMITED, Limits, StrategyLimits
+from optiq.trade.margin import margin_rates
+from optiq.trade.sizing import METHODS, Sizing
 
 TERMS = np.dtype(
     [
@@ -30,12 +41,36 @@ TERMS = np.dtype(
         ("has_capital", "?"),
         ("capital", "f8"),
         ("min_score", "f8"),
+        ("lots", "i8"),
+        ("sizing", "i8"),
+        ("risk_rupees", "f8"),
+        ("capital_fraction", "f8"),
+        ("needs_pricing", "?"),
     ],
     align=True,
 )
+"""``needs_pricing``: a limit or the sizing asks what an order binds."""
+
+OWN_TERMS = np.dtype(
+    [
+        ("max_open", "i8"),
+        ("max_trades", "i8"),
+        ("cooldown_us", "i8"),
+        ("max_daily_loss", "f8"),
+        ("capital", "f8"),
+    ],
+    align=True,
+)
+"""The limits of one strategy; off is more than can be reached, a cooldown of 0."""
 
 
-def terms_of(panel: Panel, settings: WalkSettings, limits: Limits) -> Records:
+def terms_of(
+    panel: Panel,
+    settings: WalkSettings,
+    limits: Limits,
+    sizing: Sizing,
+    own: Sequence[StrategyLimits] = (),
+) -> Records:
     """Return settings and limits of one session as a (1,) TERMS record, times in microseconds."""
     terms = np.zeros(1, TERMS)
     midnight_utc = np.datetime64(panel.date, "us") - np.timedelta64(330, "m")
@@ -56,8 +91,54 @@ def terms_of(panel: Panel, settings: WalkSettings, limits: Limits) -> Records:
     terms["slippage_ticks"] = settings.slippage_ticks
     terms["max_open"] = limits.max_open
     terms["max_trades"] = limits.max_trades_per_day
-    terms["max_daily_loss"] = math.inf if limits.max_daily_loss is None else limits.max_daily_loss
+    terms["max_daily_loss"] = _or(math.inf, limits.max_daily_loss)
     terms["has_capital"] = limits.capital is not None
-    terms["capital"] = math.nan if limits.capital is None else limits.capital
-    terms["min_score"] = -math.inf if limits.min_score is None else limits.min_score
+    terms["capital"] = _or(math.nan, limits.capital)
+    terms["min_score"] = _or(-math.inf, limits.min_score)
+    terms["lots"] = settings.lots
+    terms["sizing"] = METHODS.index(sizing.method)
+    terms["risk_rupees"] = _or(math.nan, sizing.risk_rupees)
+    terms["capital_fraction"] = _or(math.nan, sizing.capital_fraction)
+    capitals = [limits.capital, *(strategy.capital for strategy in own)]
+    terms["needs_pricing"] = sizing.method != "lots" or any(c is not None for c in capitals)
     return terms
+
+
+def own_terms_of(own: Sequence[StrategyLimits]) -> Records:
+    """Return the limits of each strategy as (n_strategies,) OWN_TERMS records."""
+    terms = np.zeros(len(own), OWN_TERMS)
+    for place, limits in enumerate(own):
+        terms[place]["max_open"] = _or(UNLIMITED, limits.max_open)
+        terms[place]["max_trades"] = _or(UNLIMITED, limits.max_trades_per_day)
+        terms[place]["cooldown_us"] = round(60e6 * _or(0.0, limits.cooldown_minutes))
+        terms[place]["max_daily_loss"] = _or(math.inf, limits.max_daily_loss)
+        terms[place]["capital"] = _or(math.inf, limits.capital)
+    return terms
+
+
+def _or(when_off: float, limit: float | None) -> float:
+    return when_off if limit is None else limit
+
+
+def rules_of(panel: Panel) -> Rules:
+    """Return the exchange's rules for a panel's contracts on its date."""
+    try:
+        units = int(freeze_quantity(panel.underlying, panel.date)["freeze_quantity"])
+    except RuleError:
+        freeze = np.full(panel.n_contracts, NO_FREEZE)
+    else:
+        freeze = np.maximum(units // panel.lot, 1) * panel.lot
+    return Rules(freeze.astype(np.int64), margin_rates(panel.underlying, panel.date))
+
+
+def risk_of(panel: Panel, needed: bool) -> Risk:
+    """Return what margin reads of a panel, or nothing of it where it is not needed."""
+    if not needed:
+        return Risk(np.empty((0, 0)), np.empty((0, 0)), np.empty(0, np.int64), np.empty(0, bool))
+    close = expiry_close_utc(panel.expiry, panel.underlying)
+    return Risk(
+        forward=np.ascontiguousarray(panel.forward),
+        volatility=np.ascontiguousarray(panel.iv, np.float64),
+        expiry_close_us=close.astype("datetime64[us]").astype(np.int64),
+        expires_today=panel.expiry == np.datetime64(panel.date, "D"),
+    )

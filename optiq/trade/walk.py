@@ -8,22 +8,23 @@ of a row: `marking`, `leaving` (decide), `entering` (decide), then fills, exits 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from numba import njit
 
-from optiq.errors import InputError
 from optiq.market.panel import Panel
-from optiq.trade.book import Book, Given, Records, Stage, Status, quotes_of
+from optiq.trade.book import Book, Given, Records, Rules, Stage, quotes_of
 from optiq.trade.charges import Rates
-from optiq.trade.entering import decide_entries, try_entry
+from optiq.trade.entering import decide_entries, expire, try_entry
 from optiq.trade.exits import Reason
 from optiq.trade.fills import WalkSettings
 from optiq.trade.leaving import charge_exit, close, decide_exits, last_resort_paise, try_exit
-from optiq.trade.limits import Limits
+from optiq.trade.limits import Limits, StrategyLimits
 from optiq.trade.marking import judge_day, mark_positions
 from optiq.trade.orders import MAX_LEGS
-from optiq.trade.terms import terms_of
+from optiq.trade.sizing import Sizing, require_capital
+from optiq.trade.terms import own_terms_of, risk_of, rules_of, terms_of
 
 
 @dataclass(slots=True)
@@ -41,17 +42,33 @@ class Walk:
         rates: Rates,
         settings: WalkSettings | None = None,
         limits: Limits | None = None,
+        sizing: Sizing | None = None,
+        own: Sequence[StrategyLimits] = (),
+        rules: Rules | None = None,
     ) -> Walk:
-        """Return the walk of a day before its first row; ``orders`` come from ``book.queue``."""
+        """Return the walk of a day before its first row.
+
+        ``orders`` come from ``book.queue``; ``own`` has the limits of each strategy in the order
+        of its queue, none where it is empty. Without ``rules`` the exchange's of that date hold.
+        """
         settings, limits = settings or WalkSettings(), limits or Limits()
-        if limits.capital is not None and (orders["side"] < 0).any():
-            raise InputError(
-                "limits.capital cannot judge sold legs: their margin is not modelled yet",
-                "switch limits.capital off or trade bought options only",
-            )
+        sizing = sizing or Sizing()
+        require_capital(sizing, limits.capital)
+        n_strategies = max(len(own), int(orders["strategy"].max(initial=-1)) + 1)
+        own = (*own, *[StrategyLimits()] * (n_strategies - len(own)))
+        terms = terms_of(panel, settings, limits, sizing, own)
+        needs_margin = bool(terms["needs_pricing"][0]) and bool((orders["side"] < 0).any())
         return cls(
-            given=Given(quotes_of(panel), orders, terms_of(panel, settings, limits), rates),
-            book=Book.opened(len(orders), limits.max_open, limits.max_trades_per_day),
+            given=Given(
+                quotes=quotes_of(panel),
+                orders=orders,
+                terms=terms,
+                own=own_terms_of(own),
+                rates=rates,
+                rules=rules or rules_of(panel),
+                risk=risk_of(panel, needs_margin),
+            ),
+            book=Book.opened(len(orders), limits.max_open, limits.max_trades_per_day, n_strategies),
         )
 
     def advance(self, to_row: int) -> None:
@@ -69,9 +86,12 @@ def walk_day(
     rates: Rates,
     settings: WalkSettings | None = None,
     limits: Limits | None = None,
+    sizing: Sizing | None = None,
+    own: Sequence[StrategyLimits] = (),
+    rules: Rules | None = None,
 ) -> Book:
     """Walk a whole day and finish it; the book then holds every trade and every refusal."""
-    walk = Walk.start(panel, orders, rates, settings, limits)
+    walk = Walk.start(panel, orders, rates, settings, limits, sizing, own, rules)
     walk.advance(panel.n_rows)
     walk.finish()
     return walk.book
@@ -130,8 +150,7 @@ def finish_day(given: Given, book: Book) -> None:
     for i in range(day.n_active):
         position = active[i]
         if position.stage == Stage.PENDING:
-            book.status[position.order] = Status.EXPIRED
-            day.accepted -= 1
+            expire(position, given, book)
             continue
         order = orders[position.order]
         if position.stage == Stage.OPEN:

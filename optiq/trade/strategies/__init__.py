@@ -20,6 +20,7 @@ from optiq.errors import StrategyError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.schema import BoolArray, FloatArray, IntArray
+from optiq.trade.limits import StrategyLimits
 from optiq.trade.orders import MAX_LEGS, NO_LEG, Orders
 
 USER_CODE_ERRORS = (
@@ -40,9 +41,12 @@ USER_CODE_ERRORS = (
 BUILT_IN = ("gamma_scalping", "institutional_oi")
 
 
+NO_LIMITS = StrategyLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A strategy's name, its rule and the parameters it runs with."""
+    """A strategy's name, its rule, the parameters it runs with and the limits of its own."""
 
     name: str
     rule: Callable[[Panel, Context, Any], Orders]
@@ -50,6 +54,7 @@ class Strategy:
     params: Any
     needs: tuple[str, ...]
     about: str
+    limits: StrategyLimits = NO_LIMITS
 
     def entries(self, panel: Panel, context: Context) -> Orders:
         """Return the checked orders of a panel; none where the day lacks what the rule needs."""
