@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from optiq.market.read_only import freeze
 from optiq.market.schema import FloatArray, TimeArray
 
 
@@ -37,3 +38,12 @@ class Context:
     closes: FloatArray = field(default_factory=_no_values)
     atm_iv: FloatArray = field(default_factory=_no_values)
     direction: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, ("sessions", "closes", "atm_iv", "direction"))
+
+    def until(self, n_rows: int) -> Context:
+        """Return what was known after ``n_rows`` rows of the panel."""
+        if self.direction is None:
+            return self
+        return replace(self, direction=self.direction[:n_rows])

@@ -10,7 +10,7 @@ import numpy as np
 
 from optiq.market.contracts import strike_step
 from optiq.market.manifest import DayManifest
-from optiq.market.schema import IST, TimeArray
+from optiq.market.schema import IST, IntArray, TimeArray
 from optiq.market.store import Store
 
 _TIMES_THE_USUAL = 3.0
@@ -90,10 +90,14 @@ def median_gap(ts: TimeArray) -> float:
 
 def holes(ts: TimeArray) -> list[Hole]:
     """Return the gaps over three times the usual one, and over a minute."""
+    return [Hole(ist(ts[index]), ist(ts[index + 1])) for index in rows_before_holes(ts)]
+
+
+def rows_before_holes(ts: TimeArray) -> IntArray:
+    """Return the indices of the snapshots after which a hole begins."""
     gaps = np.diff(ts) / np.timedelta64(1, "s")
-    usual = median_gap(ts)
-    wide = np.flatnonzero(gaps > max(_TIMES_THE_USUAL * usual, _LEAST_HOLE_S))
-    return [Hole(ist(ts[index]), ist(ts[index + 1])) for index in wide]
+    wide: IntArray = np.flatnonzero(gaps > max(_TIMES_THE_USUAL * median_gap(ts), _LEAST_HOLE_S))
+    return wide
 
 
 def ist(moment: np.datetime64) -> dt.datetime:

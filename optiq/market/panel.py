@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from optiq.market.read_only import FrozenFields, freeze, read_only
 from optiq.market.schema import (
     IST_OFFSET,
     AnyArray,
@@ -17,6 +18,9 @@ from optiq.market.schema import (
     IntArray,
     TimeArray,
 )
+
+_PER_ROW = ("ts", "known", "is_chain", "spot")
+_PER_CONTRACT = ("expiry", "strike", "right", "lot")
 
 
 def to_paisa(price: AnyArray) -> FloatArray:
@@ -31,7 +35,7 @@ def to_paisa(price: AnyArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Panel:
-    """The quotes of one underlying on one session.
+    """The quotes of one underlying on one session; none of its arrays can be written to.
 
     A field has shape (n_rows, n_contracts) and is NaN where nothing was quoted. Prices are in
     rupees to the paisa, quantities in units, volatilities annualised fractions (0.12 is 12 %).
@@ -79,6 +83,11 @@ class Panel:
     fields: Mapping[str, FloatArray]
     notes: tuple[str, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        freeze(self, (*_PER_ROW, *_PER_CONTRACT))
+        if isinstance(self.fields, dict):
+            object.__setattr__(self, "fields", FrozenFields(self.fields))
+
     @property
     def n_rows(self) -> int:
         """Number of moments."""
@@ -92,7 +101,7 @@ class Panel:
     @cached_property
     def minute(self) -> FloatArray:
         """IST minute of the day of each row, seconds as the fraction (555.5 is 09:15:30)."""
-        return minute_of_day(self.ts)
+        return read_only(minute_of_day(self.ts))
 
     @property
     def ltp(self) -> FloatArray:
@@ -155,24 +164,24 @@ class Panel:
         seen: BoolArray = ~np.isnan(self.ltp)
         if self.has_book:
             seen = seen | ~np.isnan(self.bid) | ~np.isnan(self.ask)
-        return seen
+        return read_only(seen)
 
     @cached_property
     def expiries(self) -> TimeArray:
         """The distinct expiries, ascending."""
-        return np.unique(self.expiry)
+        return read_only(np.unique(self.expiry))
 
     @cached_property
     def expiry_index(self) -> IntArray:
         """Position of each contract's expiry in ``expiries``."""
-        return np.searchsorted(self.expiries, self.expiry)
+        return read_only(np.searchsorted(self.expiries, self.expiry))
 
     @cached_property
     def forward_by_expiry(self) -> FloatArray:
         """Parity forward per row and expiry, rupees; NaN where no strike gives one."""
         from optiq.market.pricing import parity_forward
 
-        return parity_forward(self)
+        return read_only(parity_forward(self))
 
     @property
     def forward(self) -> FloatArray:
@@ -186,18 +195,18 @@ class Panel:
         Only contracts observed by then exist; columns keep their order of today.
         """
         seen = self.observed[:n_rows].any(axis=0)
-        fields = {name: values[:n_rows, seen] for name, values in self.fields.items()}
+        return self._part(slice(None, n_rows), np.flatnonzero(seen))
+
+    def reordered(self, order: IntArray) -> Panel:
+        """Return the same day with its columns in another order."""
+        return self._part(slice(None), order)
+
+    def _part(self, rows: slice, columns: IntArray) -> Panel:
         return replace(
             self,
-            ts=self.ts[:n_rows],
-            known=self.known[:n_rows],
-            is_chain=self.is_chain[:n_rows],
-            spot=self.spot[:n_rows],
-            expiry=self.expiry[seen],
-            strike=self.strike[seen],
-            right=self.right[seen],
-            lot=self.lot[seen],
-            fields=fields,
+            **{name: getattr(self, name)[rows] for name in _PER_ROW},
+            **{name: getattr(self, name)[columns] for name in _PER_CONTRACT},
+            fields={name: values[rows, columns] for name, values in self.fields.items()},
         )
 
 

@@ -11,6 +11,7 @@ from optiq.market import calendar, contracts
 from optiq.market.chain_file import ChainFile
 from optiq.market.day_arrays import Columns, Grid, grid_of
 from optiq.market.panel import Panel, to_paisa
+from optiq.market.read_only import read_only
 from optiq.market.schema import (
     FIELDS,
     GREEKS,
@@ -57,7 +58,7 @@ class StoredFields(Mapping[str, FloatArray]):
     def keep(self, names: Iterable[str], columns: Mapping[str, AnyArray]) -> None:
         """Spread columns already read; what the file lacks is NaN everywhere."""
         for name in names:
-            self._loaded[name] = spread_field(self._grid, name, columns.get(name))
+            self._loaded[name] = read_only(spread_field(self._grid, name, columns.get(name)))
 
 
 def spread_field(grid: Grid, name: str, values: AnyArray | None) -> FloatArray:
