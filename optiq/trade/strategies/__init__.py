@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -19,24 +19,11 @@ from numba import njit
 from optiq.errors import StrategyError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
-from optiq.market.schema import BoolArray, FloatArray, IntArray
+from optiq.market.schema import FloatArray
 from optiq.trade.limits import StrategyLimits
-from optiq.trade.orders import MAX_LEGS, NO_LEG, Orders
-
-USER_CODE_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NameError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
-"""What a user's own file may do wrong when it is read or asked for orders."""
+from optiq.trade.order_checks import check_orders
+from optiq.trade.orders import Orders
+from optiq.trade.user_code import USER_CODE_ERRORS, check_module, failed
 
 BUILT_IN = ("gamma_scalping", "institutional_oi")
 
@@ -62,14 +49,8 @@ class Strategy:
             return Orders.empty()
         try:
             orders = self.rule(panel, context, self.params)
-        except StrategyError:
-            raise
         except USER_CODE_ERRORS as error:
-            raise StrategyError(
-                f"strategy {self.name!r} failed on {panel.underlying} {panel.date}: "
-                f"{type(error).__name__}: {error}",
-                "run its `entries` on that day's panel to see where",
-            ) from error
+            raise failed(self.name, self.rule, panel, error) from error
         check_orders(self.name, orders, panel)
         return orders
 
@@ -89,97 +70,16 @@ def built_in(name: str, params: Any = None) -> Strategy:
 
 def from_module(name: str, module: ModuleType, params: Any = None) -> Strategy:
     """Return the strategy a module holds; an error that names it where it holds none."""
-    params_type, rule = getattr(module, "Params", None), getattr(module, "entries", None)
-    if not (isinstance(params_type, type) and is_dataclass(params_type)):
-        raise StrategyError(
-            f"strategy {name!r} has no dataclass `Params`",
-            "add `@dataclass(frozen=True) class Params:` with its thresholds",
-        )
-    if not callable(rule):
-        raise StrategyError(
-            f"strategy {name!r} has no function `entries`",
-            "add `def entries(panel, context, params): ...` returning Orders",
-        )
+    check_module(name, module)
+    params_type = module.Params
     return Strategy(
         name=name,
-        rule=rule,
+        rule=module.entries,
         params_type=params_type,
         params=params_type() if params is None else params,
         needs=tuple(getattr(module, "NEEDS", ())),
         about=(module.__doc__ or "").strip(),
     )
-
-
-def check_orders(name: str, orders: object, panel: Panel) -> None:
-    """Refuse, naming the strategy, whatever the walk could not make sense of."""
-    if not isinstance(orders, Orders):
-        raise StrategyError(
-            f"strategy {name!r} returned {type(orders).__name__}, not Orders",
-            "build them with Orders.single(...) or Orders.packages(...)",
-        )
-    shapes = {orders.legs.shape, orders.side.shape, orders.ratio.shape}
-    if shapes != {(len(orders), MAX_LEGS)}:
-        raise StrategyError(
-            f"strategy {name!r} gave legs of shapes {sorted(shapes)} for {len(orders)} orders",
-            f"legs, side and ratio have shape (n, {MAX_LEGS})",
-        )
-    fault, first = _first_fault(
-        orders.row,
-        orders.legs,
-        orders.side,
-        orders.ratio,
-        orders.strength,
-        panel.is_chain,
-        panel.n_contracts,
-    )
-    if fault >= 0:
-        raise StrategyError(
-            f"strategy {name!r}: order {first} at row {int(orders.row[first])} has {FAULTS[fault]}",
-            "see `optiq strategies show` for the shape of orders",
-        )
-
-
-FAULTS = (
-    "a row the panel does not have",
-    "a monitor row",
-    "no first leg",
-    "a contract the panel does not have",
-    "a side other than +1 or -1",
-    "a ratio below 1",
-    "a strength outside 0 to 100",
-)
-
-
-@njit(cache=True)
-def _first_fault(
-    row: IntArray,
-    legs: IntArray,
-    side: IntArray,
-    ratio: IntArray,
-    strength: FloatArray,
-    is_chain: BoolArray,
-    n_contracts: int,
-) -> tuple[int, int]:
-    """Return the place in `FAULTS` and the number of the first faulty order; (-1, -1) if none."""
-    for i in range(len(row)):
-        if row[i] < 0 or row[i] >= len(is_chain):
-            return 0, i
-        if not is_chain[row[i]]:
-            return 1, i
-        if legs[i, 0] == NO_LEG:
-            return 2, i
-        for k in range(MAX_LEGS):
-            if legs[i, k] == NO_LEG:
-                continue
-            if legs[i, k] < 0 or legs[i, k] >= n_contracts:
-                return 3, i
-            if abs(side[i, k]) != 1:
-                return 4, i
-            if ratio[i, k] < 1:
-                return 5, i
-        if not 0.0 <= strength[i] <= 100.0:
-            return 6, i
-    return -1, -1
 
 
 @njit(cache=True)
