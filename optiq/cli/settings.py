@@ -10,12 +10,12 @@ from typing import Any
 from optiq.cli.config import resolve
 from optiq.errors import StrategyError
 from optiq.run.backtest import Settings
-from optiq.run.user_strategy import find, find_all
+from optiq.run.user_strategy import all_names, find, find_all
 from optiq.trade.charges import Broker
 from optiq.trade.fills import WalkSettings
 from optiq.trade.limits import Limits, StrategyLimits
 from optiq.trade.sizing import Sizing
-from optiq.trade.strategies import BUILT_IN, Strategy
+from optiq.trade.strategies import Strategy
 
 COMMON = {"walk": WalkSettings, "limits": Limits, "charges": Broker, "sizing": Sizing}
 """The sections of every run, in the order of the fields of `Settings`."""
@@ -26,10 +26,10 @@ def run_settings(
 ) -> tuple[Settings, list[Strategy], dict[str, Any]]:
     """Return the run's settings, its strategies with their parameters, and both as resolved.
 
-    A file may configure strategies this run does not use: those that ship are known to it.
+    A file may configure strategies this run does not use: those that ship or are installed.
     """
     strategies = find_all(list(names))
-    known = {strategy.name: strategy for strategy in (*map(find, BUILT_IN), *strategies)}
+    known = {strategy.name: strategy for strategy in (*map(find, all_names()), *strategies)}
     own = {name: _section(strategy) for name, strategy in known.items()}
     filled = resolve({**COMMON, **own}, config, overrides)
     settings = Settings(*(filled[name] for name in COMMON))

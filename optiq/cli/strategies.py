@@ -1,4 +1,4 @@
-"""``optiq strategies``: what ships, what each does with which numbers, and what a band costs."""
+"""``optiq strategies``: what there is, each with its numbers; write your own; prove it honest."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ from optiq.cli.options import (
     UnderlyingOption,
 )
 
-app = typer.Typer(help="The strategies: list, read, compare.", no_args_is_help=True)
+app = typer.Typer(help="The strategies: list, read, write, check.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="A strategy's name, or a Python file.")]
 
 
 @app.command("ls")
 def ls(as_json: JsonOption = False) -> None:
-    """List the strategies that ship, one line each."""
+    """List the strategies there are, one line each: those that ship and installed ones."""
     from optiq.cli.output import emit, table
-    from optiq.run.user_strategy import find_all
+    from optiq.run.user_strategy import find_all, origin
 
-    found = [{"name": s.name, "about": s.about.splitlines()[0]} for s in find_all([])]
-    rows = table("", "strategy", "rule")
+    found = [
+        {"name": s.name, "from": origin(s.name), "about": s.about.partition("\n")[0]}
+        for s in find_all(["all"])
+    ]
+    rows = table("", "strategy", "from", "rule")
     for strategy in found:
-        rows.add_row(strategy["name"], strategy["about"])
+        rows.add_row(*strategy.values())
     emit({"strategies": found}, as_json=as_json, show=lambda screen: screen.print(rows))
 
 
