@@ -44,6 +44,13 @@ class DamagedError(OptiqError):
     exit_code = 3
 
 
+class LookAheadError(OptiqError):
+    """A strategy, a score or a feature that says two things of one row, by where the day ends."""
+
+    code = "looks_ahead"
+    exit_code = 3
+
+
 class EvidenceError(OptiqError):
     """Not enough evidence: a gate refused, too few episodes."""
 

@@ -9,6 +9,7 @@ import typer
 from optiq.cli.options import (
     STORE,
     ConfigOption,
+    DateOption,
     FromOption,
     JsonOption,
     SetOption,
@@ -73,6 +74,61 @@ def show(
         screen.print(rows)
 
     emit(result, as_json=as_json, show=show_strategy)
+
+
+@app.command("check")
+def check(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME|all|FILE...", help="Names, Python files, or all there are."),
+    ],
+    underlying: UnderlyingOption = "NIFTY",
+    date: DateOption = None,
+    from_date: FromOption = None,
+    to_date: ToOption = None,
+    cuts: Annotated[
+        int,
+        typer.Option(
+            "--cuts", min=0, help="Cuts a day besides those always made; 1000 tries every minute."
+        ),
+    ] = 60,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the cuts.")] = 0,
+    overrides: SetOption = None,
+    config: ConfigOption = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that strategies do not look ahead, on stored days; exit status 3 if one does.
+
+    Each day is cut after many rows and asked again: what a strategy says of a
+    row must be the same, bit for bit, wherever the day ends. Always cut are the
+    first rows, both sides of every hole, the arrival of the last new contract
+    and the last rows; --cuts adds random moments and those where orders begin
+    or end. The day is also asked with its columns reversed and shuffled.
+    """
+    from optiq.cli.output import emit, progress
+    from optiq.cli.settings import run_settings
+    from optiq.errors import InputError, LookAheadError
+    from optiq.market.store import Store
+    from optiq.report.checks import show_checks
+    from optiq.run.mismatch import look_ahead
+    from optiq.run.stored import sessions
+    from optiq.run.stored_check import check_stored
+
+    if date and (from_date or to_date):
+        raise InputError("--date and --from or --to", "give one day, or the ends of several")
+    _, strategies, _ = run_settings(names, config, overrides or [])
+    days = sessions(Store(store), underlying, date or from_date, date or to_date)
+    with progress("Checking", total=len(days), unit="days", quiet=as_json) as advance:
+        checks = check_stored(Store(store), underlying, days, strategies, cuts, seed, advance)
+    result: dict[str, Any] = {"strategies": [check.as_result() for check in checks]}
+    errors = [look_ahead(check.mismatch) for check in checks if check.mismatch is not None]
+    if errors:
+        told = {"code": errors[0].code, "message": str(errors[0]), "hint": errors[0].hint}
+        result = {"ok": False, "error": told, **result}
+    emit(result, as_json=as_json, show=lambda screen: show_checks(screen, checks))
+    if errors:
+        raise typer.Exit(LookAheadError.exit_code)
 
 
 @app.command("band")
