@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -74,6 +75,31 @@ def show(
         screen.print(rows)
 
     emit(result, as_json=as_json, show=show_strategy)
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Its name, a Python identifier such as my_idea.")],
+    folder: Annotated[Path, typer.Option("--folder", help="Where to write it.")] = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Write NAME.py, a small working strategy to change, and its test beside it."""
+    from optiq.cli.output import emit
+    from optiq.run.new_strategy import write_new
+
+    file, test = write_new(name, folder)
+    steps = [
+        f"pytest {test}",
+        f"optiq strategies check {file}",
+        f"optiq backtest --strategy {file}",
+    ]
+
+    def show_files(screen: Any) -> None:
+        screen.print(f"Wrote {file} and {test}. Next:", soft_wrap=True)
+        for step in steps:
+            screen.print(f"  {step}", soft_wrap=True)
+
+    emit({"strategy": file, "test": test, "next": steps}, as_json=as_json, show=show_files)
 
 
 @app.command("check")
