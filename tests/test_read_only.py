@@ -50,6 +50,13 @@ def test_its_fields_cannot_be_exchanged():
         SMALL.fields["ltp"] = np.zeros((3, 2))
 
 
+def test_a_panel_with_other_quotes_is_another_panel():
+    other = dataclasses.replace(SMALL, fields=SMALL.fields | {"ltp": np.ones((3, 2))})
+    assert (other.ltp == 1.0).all()
+    assert set(other.fields) == set(SMALL.fields)
+    assert SMALL.ltp[2].tolist() == [4, 5]
+
+
 def test_who_made_the_arrays_may_still_write_to_them():
     spot = np.array([1.0, 2.0, 3.0])
     dataclasses.replace(SMALL, spot=spot)

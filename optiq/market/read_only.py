@@ -44,3 +44,7 @@ class FrozenFields(Mapping[str, FloatArray]):
 
     def __len__(self) -> int:
         return len(self._arrays)
+
+    def __or__(self, others: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return these arrays with some exchanged, for a panel that differs in them."""
+        return {**self, **others}
