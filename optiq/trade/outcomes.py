@@ -56,6 +56,9 @@ def _walk_each(given: Given, book: Book, result: Any) -> None:
         )
         day.next_order = day.n_active = day.n_closed = 0
         day.accepted = day.realised_paise = 0
+        own = book.own[given.orders[i].strategy]
+        own.accepted = own.realised_paise = 0
+        own.last_exit_row = -1
         book.status[0] = 0
         for row in range(alone.orders[0].row, len(given.quotes.ts)):
             advance_rows(row, row + 1, alone, book)

@@ -82,7 +82,8 @@ def size(row: int, order: Any, given: Given, book: Book) -> tuple[int, float]:
         lots = terms.capital_fraction * equity / bound
     if not lots + WHOLE_LOT >= 1.0:
         return 0, math.nan
-    whole = min(MOST_LOTS, math.floor(lots + WHOLE_LOT))
+    # Where nothing is at risk the quotient is infinite.
+    whole = math.floor(min(lots + WHOLE_LOT, float(MOST_LOTS)))
     return int(whole), whole * bound
 
 
