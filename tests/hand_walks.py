@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from panels import panel
 from reference_book import Result, Trade
-from reference_quotes import Settings
+from reference_settings import Settings
 from reference_walk import walk
 
 from optiq.market.panel import Panel

@@ -6,22 +6,24 @@ Everything follows from one seed; ``as_hypothesis`` adds knobs that shrink.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
-from reference_quotes import Settings
+from market_orders import random_orders, random_scores
+from market_settings import random_settings, sized_by_margin
+from reference_settings import Settings
 
 from optiq.market.panel import Panel, to_paisa
 from optiq.market.schema import FIELDS
-from optiq.trade.orders import MAX_LEGS, NO_LEG, Orders
+from optiq.trade.orders import Orders
 
 DATE = dt.date(2025, 11, 20)
 SESSIONS = ((555.0, 930.0), (555.0, 940.0), (825.0, 885.0))  # regular, 2026, an hour of Muhurat
 SPOT = 24_000.0
 TICK = 0.05
 SECOND = 1_000_000
-NAN = float("nan")
+LOTS = (75, 65, 25)
 
 
 class Market(NamedTuple):
@@ -45,16 +47,18 @@ def random_market(
     where the session ends before them.
     """
     rng = np.random.default_rng(seed)
-    drawn = int(rng.integers(8, 70)), int(rng.integers(1, 9)), int(rng.integers(4, 60))
+    drawn = int(rng.integers(8, 70)), int(rng.integers(1, 10)), int(rng.integers(4, 60))
     n_rows = drawn[0] if n_rows is None else n_rows
     n_contracts = drawn[1] if n_contracts is None else n_contracts
     n_orders = drawn[2] if n_orders is None else n_orders
-    panel = random_panel(rng, n_rows, n_contracts)
-    settings = random_settings(rng)
-    may_sell = settings.capital is None
+    writes = rng.random() < 0.2
+    panel = random_panel(rng, n_rows, n_contracts, tidy=writes or rng.random() < 0.3)
     names = ("first", "second", "third")[: int(rng.integers(1, 4))]
-    orders = [(name, random_orders(rng, panel, n_orders, may_sell)) for name in names]
+    orders = [(name, random_orders(rng, panel, n_orders)) for name in names]
     scores = random_scores(rng, orders) if rng.random() < 0.35 else None
+    settings = random_settings(rng, panel, [asked for _, asked in orders])
+    if writes:
+        settings = sized_by_margin(rng, settings)
     return Market(panel, orders, scores, settings)
 
 
@@ -72,7 +76,10 @@ def as_hypothesis() -> st.SearchStrategy[Market]:
 # The panel
 
 
-def random_panel(rng: np.random.Generator, n_rows: int, n_contracts: int) -> Panel:
+def random_panel(
+    rng: np.random.Generator, n_rows: int, n_contracts: int, tidy: bool = False
+) -> Panel:
+    """A panel whose quotes are all there (``tidy``), or have holes of every kind."""
     """A day of quotes with the holes and oddities of real recordings."""
     opening, closing = SESSIONS[rng.choice(len(SESSIONS), p=(0.6, 0.2, 0.2))]
     ts = random_times(rng, n_rows, opening, closing)
@@ -83,7 +90,8 @@ def random_panel(rng: np.random.Generator, n_rows: int, n_contracts: int) -> Pan
         is_chain[1:] = rng.random(n_rows - 1) < 0.65
     expiry, strike, right, lot = random_contracts(rng, n_contracts)
     spot = random_spot(rng, n_rows)
-    fields = random_quotes(rng, spot, strike, right, is_chain, has_book)
+    ltp, bid, ask = random_quotes(rng, spot, strike, right, is_chain, has_book, tidy)
+    fields = filled_fields(ltp, bid, ask) | {"iv": random_volatilities(rng, ltp, bid, ask)}
     spot[random_stretches(rng, n_rows)] = np.nan
     return Panel(
         underlying="NIFTY",
@@ -147,16 +155,22 @@ def random_known(rng: np.random.Generator, ts: np.ndarray) -> np.ndarray:
 def random_contracts(
     rng: np.random.Generator, n_contracts: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Distinct contracts near the money in any order; the lot goes with the expiry."""
-    days = np.array([0, 7, 28])[: int(rng.integers(1, 4))]
-    lots = np.array([75, 65, 25])
-    grid = [(e, k, r) for e in range(len(days)) for k in range(-6, 7) for r in (1, -1)]
-    chosen = [grid[i] for i in rng.permutation(len(grid))[:n_contracts]]
+    """Distinct contracts near the money in any order; the lot goes with the expiry.
+
+    Mostly both sides of a strike come together, so that they imply a forward.
+    """
+    days = np.array([[0, 7, 28], [0, 7, 28], [5, 12, 33]][int(rng.integers(3))])
+    days = days[: rng.choice([1, 1, 1, 2, 2, 3])]
+    strikes = [(e, k) for e in range(len(days)) for k in range(-6, 7)]
+    grid = [(*strikes[i], r) for i in rng.permutation(len(strikes)) for r in (1, -1)]
+    if rng.random() < 0.15:
+        grid = [grid[i] for i in rng.permutation(len(grid))]
+    chosen = [grid[i] for i in rng.permutation(min(n_contracts, len(grid)))]
     place = np.array([c[0] for c in chosen], np.int64)
     expiry = np.datetime64(DATE, "D") + days[place].astype("timedelta64[D]")
     strike = np.array([SPOT + 50.0 * c[1] for c in chosen])
     right = np.array([c[2] for c in chosen], np.int64)
-    return expiry, strike, right, lots[place].astype(np.int64)
+    return expiry, strike, right, np.array(LOTS, np.int64)[place]
 
 
 def random_spot(rng: np.random.Generator, n_rows: int) -> np.ndarray:
@@ -180,8 +194,9 @@ def random_quotes(
     right: np.ndarray,
     is_chain: np.ndarray,
     has_book: bool,
-) -> dict[str, np.ndarray]:
-    """All fields of a panel; the prices rounded to the paisa, at times through float32."""
+    tidy: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Last price, bid and ask, at times as float32."""
     fair = random_premiums(rng, spot, strike, right)
     off_grid = rng.random() < 0.25
     snap = 0.01 if off_grid else TICK
@@ -192,20 +207,37 @@ def random_quotes(
     ltp = np.round((fair + rng.normal(0, 0.5, fair.shape) * half) / snap) * snap
     jump = rng.random(fair.shape) < 0.02
     ltp[jump] *= rng.choice([0.7, 1.3])
-    crossed = rng.random(fair.shape) < rng.choice([0.0, 0.05])
+    crossed = rng.random(fair.shape) < (0.0 if tidy else rng.choice([0.0, 0.05]))
     bid, ask = np.where(crossed, ask + TICK, bid), np.where(crossed, bid, ask)
     prices = [ltp, bid, ask]
-    holes = rng.choice([0.0, 0.05, 0.3], 3)
+    holes = rng.choice([0.0] if tidy else [0.0, 0.05, 0.3], 3)
     for price, share in zip(prices, holes, strict=True):
         price[(rng.random(fair.shape) < share) | (price < 0.01)] = np.nan
-    unseen = random_silence(rng, is_chain, fair.shape)
+    unseen = random_silence(rng, is_chain, fair.shape) & (not tidy)
     for price in prices:
         price[unseen] = np.nan
     if not has_book:
         bid[:], ask[:] = np.nan, np.nan
     if rng.random() < 0.5:
-        prices = [price.astype(np.float32) for price in prices]
-    return filled_fields(*prices)
+        ltp, bid, ask = (price.astype(np.float32) for price in prices)
+    return ltp, bid, ask
+
+
+def random_volatilities(
+    rng: np.random.Generator, ltp: np.ndarray, bid: np.ndarray, ask: np.ndarray
+) -> np.ndarray:
+    """Volatilities of what is quoted, drifting; at times tiny, in holes, or none all day."""
+    level = rng.uniform(0.08, 0.35, ltp.shape[1])
+    if rng.random() < 0.25:
+        level = rng.uniform(0.005, 0.06, ltp.shape[1])  # the scan's least shift and floor bind
+    iv = level * np.exp(np.cumsum(rng.normal(0.0, 0.02, ltp.shape), axis=0))
+    iv[rng.random(ltp.shape) < rng.choice([0.0, 0.0, 0.1])] = np.nan
+    iv[np.isnan(ltp) & np.isnan(bid) & np.isnan(ask)] = np.nan
+    if rng.random() < 0.25:
+        iv[random_stretches(rng, len(iv))] = np.nan
+    if rng.random() < 0.03:
+        iv[:] = np.nan
+    return iv
 
 
 def filled_fields(ltp: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> dict[str, np.ndarray]:
@@ -244,79 +276,3 @@ def random_silence(
         if rng.random() < 0.1:
             silent[int(rng.integers(shape[0])) :, column] = True
     return silent
-
-
-# The orders
-
-
-def random_orders(rng: np.random.Generator, panel: Panel, n_orders: int, may_sell: bool) -> Orders:
-    """Up to ``n_orders`` orders; busy rows, ties in strength, packages, rules with holes."""
-    n = int(rng.integers(0, n_orders + 1))
-    legs, side, ratio = random_legs(rng, n, panel.n_contracts, may_sell)
-    chain_rows = np.flatnonzero(panel.is_chain)
-    busy = rng.choice(chain_rows, max(1, len(chain_rows) // 5))
-    row = np.where(rng.random(n) < 0.6, rng.choice(busy, n), rng.choice(chain_rows, n))
-    return Orders(
-        row=np.sort(row).astype(np.int64) if rng.random() < 0.7 else row.astype(np.int64),
-        legs=legs,
-        side=side,
-        ratio=ratio,
-        strength=rng.choice([10.0, 50.0, 50.0, 50.0, 90.0], n),
-        target=rng.choice([NAN, 0.01, 0.05, 0.15, 0.3], n),
-        stop=rng.choice([NAN, 0.01, 0.05, 0.1, 0.3], n),
-        trail_after=rng.choice([NAN, NAN, 0.0, 0.02, 0.1], n),
-        trail=rng.choice([NAN, 0.01, 0.03, 0.1], n),
-        max_hold_minutes=rng.choice([NAN, NAN, NAN, 0.0, 1.0, 5.0, 60.0], n),
-    )
-
-
-def random_legs(
-    rng: np.random.Generator, n: int, n_contracts: int, may_sell: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Legs, sides and ratios (n, 4); padded at the end; no contract twice in an order."""
-    legs = np.full((n, MAX_LEGS), NO_LEG, np.int64)
-    for order in range(n):
-        most = min(MAX_LEGS, n_contracts)
-        count = 1 if rng.random() < 0.5 else int(rng.integers(1, most + 1))
-        legs[order, :count] = rng.permutation(n_contracts)[:count]
-    sides = rng.choice([1, 1, -1], (n, MAX_LEGS)) if may_sell else np.ones((n, MAX_LEGS), int)
-    ratios = rng.choice([1, 1, 1, 2, 3], (n, MAX_LEGS))
-    if may_sell:
-        paired = rng.random(n) < 0.3
-        sides[paired], ratios[paired] = (1, -1, 1, -1), 1
-    given = legs != NO_LEG
-    return legs, np.where(given, sides, 0), np.where(given, ratios, 0)
-
-
-def random_scores(rng: np.random.Generator, orders: list[tuple[str, Orders]]) -> list[np.ndarray]:
-    """One score per order with ties, NaN where the scorer cannot say."""
-    values = [NAN, 20.0, 50.0, 50.0, 61.5, 90.0]
-    return [rng.choice(values, len(asked)) for _, asked in orders]
-
-
-# The settings
-
-
-def random_settings(rng: np.random.Generator) -> Settings:
-    """The defaults about half of the time, key by key; else tight or loose values."""
-
-    def one_of(default: float, *others: float) -> Any:
-        return default if rng.random() < 0.65 else rng.choice(others).item()
-
-    return Settings(
-        latency_s=one_of(1.0, 0.0, 0.0, 0.5, 60.0),
-        max_wait_s=one_of(120.0, 0.0, 59.0, 600.0, 3600.0),
-        max_quote_age_s=one_of(120.0, 0.0, 60.0, 3600.0),
-        half_spread=one_of(0.001, 0.0, 0.01),
-        slippage_ticks=one_of(0, 1, 2),
-        square_off_minutes=one_of(10.0, 0.0, 25.0),
-        lots=one_of(1, 2, 3),
-        first_entry_minutes=one_of(5.0, 0.0, 0.0, 1.0),
-        last_entry_minutes=one_of(30.0, 0.0, 0.0, 10.0),
-        max_open=one_of(3, 1, 2, 8),
-        cooldown_minutes=one_of(5.0, 0.0, 15.0),
-        max_trades_per_day=one_of(20, 1, 4),
-        max_daily_loss=rng.choice([0.5, 500.0, 3000.0]).item() if rng.random() < 0.3 else None,
-        capital=rng.choice([5e3, 2e4, 1e5]).item() if rng.random() < 0.25 else None,
-        min_score=rng.choice([50.0, 60.0]).item() if rng.random() < 0.5 else None,
-    )

@@ -6,9 +6,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
+from reference_settings import Settings
+
+from optiq.market import contracts
 from optiq.market.panel import Panel
 
+TOLERANCE = 1e-9
 TICK_TOLERANCE = Fraction(1, 1_000_000)
 TICK_PAISE = 5
 GIVE_UP_ASK_PAISE = 10
@@ -16,27 +21,7 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 IST = 330 * MINUTE
 DAY = 24 * 60 * MINUTE
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The walk's and the limits' settings; seconds, minutes, rupees, fractions; None is off."""
-
-    latency_s: float = 1.0
-    max_wait_s: float = 120.0
-    max_quote_age_s: float = 120.0
-    half_spread: float = 0.001
-    slippage_ticks: int = 0
-    square_off_minutes: float = 10.0
-    lots: int = 1
-    first_entry_minutes: float = 5.0
-    last_entry_minutes: float = 30.0
-    max_open: int = 3
-    cooldown_minutes: float = 5.0
-    max_trades_per_day: int = 20
-    max_daily_loss: float | None = None
-    capital: float | None = None
-    min_score: float | None = None
+YEAR = 365 * DAY
 
 
 @dataclass
@@ -51,7 +36,7 @@ class Quotes:
     """What the panel says about one contract at one row, in paise or as a mark."""
 
     def __init__(self, panel: Panel, settings: Settings) -> None:
-        self.settings = settings
+        self.panel, self.settings = panel, settings
         self.has_book = panel.has_book
         self.time: list[int] = [int(t) for t in panel.ts.astype("datetime64[us]").astype(int)]
         self.known: list[int] = [int(t) for t in panel.known.astype("datetime64[us]").astype(int)]
@@ -61,6 +46,24 @@ class Quotes:
         self.bid: list[list[float]] = panel.bid.tolist()
         self.ask: list[list[float]] = panel.ask.tolist()
         self.open_minute, self.close_minute = panel.open_minute, panel.close_minute
+
+    @cached_property
+    def forward(self) -> list[list[float]]:
+        return self.panel.forward.tolist()
+
+    @cached_property
+    def iv(self) -> list[list[float]]:
+        return self.panel.iv.tolist()
+
+    @cached_property
+    def expiry_close(self) -> list[int]:
+        closes = contracts.expiry_close_utc(self.panel.expiry, self.panel.underlying)
+        return [int(t) for t in closes.astype(int)]
+
+    def years(self, row: int, contract: int) -> float:
+        """Years of 365 days until the contract's last moment; NaN from then on."""
+        left = self.expiry_close[contract] - self.time[row]
+        return left / YEAR if left > 0 else math.nan
 
     def minutes_between(self, earlier: int, later: int) -> float:
         return (self.time[later] - self.time[earlier]) / MINUTE

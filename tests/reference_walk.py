@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from fractions import Fraction
 
 import numpy as np
-from reference_book import Entry, Leg, Position, Result, Trade, TradeLeg
-from reference_quotes import Quotes, Settings, half_paise, microseconds
+from reference_book import Account, Book, Entry, Leg, Position, Result, Trade, TradeLeg
+from reference_quotes import TOLERANCE, Quotes, half_paise, microseconds
+from reference_refusals import Gate
+from reference_settings import Settings, check
+from reference_sizing import Sizer
 
 from optiq.market.panel import Panel
 from optiq.trade.orders import Orders
 
-TOLERANCE = 1e-9
-
 Charge = Callable[[int, int], int]
-"""``charge(premium_paise, side) -> paise`` of one leg's order; side +1 buys, -1 sells."""
+"""``charge(premium_paise, side) -> paise`` of one order; side +1 buys, -1 sells."""
 
 
 def walk(
@@ -45,7 +45,7 @@ def walk(
         day.fill(row)
     if finish and panel.n_rows:
         day.finish()
-    return Result(day.trades, day.outcomes)
+    return Result(day.book.trades, day.book.outcomes)
 
 
 class Day:
@@ -61,27 +61,19 @@ class Day:
     ) -> None:
         self.panel, self.orders, self.scores = panel, orders, scores
         self.settings, self.charge = settings, charge
+        check(settings, len(orders), int(panel.lot.max(initial=0)))
         self.quotes = Quotes(panel, settings)
-        self.pending: list[Entry] = []
-        self.open: list[Position] = []
-        self.leaving: list[Position] = []
-        self.trades: list[Trade] = []
-        self.outcomes: dict[tuple[int, int], str] = {}
-        self.over = False
-        self.accepted = 0
-        self.realised = 0
-        self.last_exit: dict[int, int] = {}
+        self.sizer = Sizer(panel, self.quotes, settings)
+        self.book = Book([Account() for _ in orders])
+        self.gate = Gate(self.quotes, settings, self.sizer, self.book)
         self.by_row: dict[int, list[tuple[int, int]]] = {}
         for place, (name, asked) in enumerate(orders):
             for order in range(len(asked)):
                 self._admit(name, place, order)
 
     def _admit(self, name: str, place: int, order: int) -> None:
-        asked = self.orders[place][1]
-        row = int(asked.row[order])
-        if self.settings.capital is not None and (asked.side[order] < 0).any():
-            raise ValueError(f"{name} sells: margin is not modelled here, leave capital off")
-        self.outcomes[place, order] = "not_reached"
+        row = int(self.orders[place][1].row[order])
+        self.book.outcomes[place, order] = "not_reached"
         if row < self.panel.n_rows:
             if not self.panel.is_chain[row]:
                 raise ValueError(f"{name} decides on row {row}, which is no chain row")
@@ -90,18 +82,19 @@ class Day:
     # Step 1
 
     def mark(self, row: int) -> None:
-        """Mark every open position, then see whether the day is over."""
-        for position in self.open:
+        """Mark every open position, then see for whom the day is over."""
+        book, limit = self.book, self.settings.max_daily_loss
+        for position in book.open:
             self._mark(position, row)
-        limit = self.settings.max_daily_loss
-        if limit is not None:
-            total = self.realised / 100 + sum(p.unit_money for p in self.open)
-            if total <= -limit + TOLERANCE:
-                self.over = True
-        if self.over:
-            for entry in self.pending:
-                self._settle(entry, "day_over")
-            self.pending = []
+        if is_lost(book.rupees_so_far(), limit):
+            book.run.over = True
+        if book.run.over:
+            book.cancel("day_over")
+        for place, limits in enumerate(self.settings.own):
+            if is_lost(book.rupees_so_far(place), limits.max_daily_loss):
+                book.strategies[place].over = True
+            if book.strategies[place].over:
+                book.cancel("strategy_day_over", place)
 
     def _mark(self, position: Position, row: int) -> None:
         legs = position.entry.legs
@@ -128,14 +121,14 @@ class Day:
 
     def decide_exits(self, row: int) -> None:
         """Decide who leaves; the first rule that holds is the reason."""
-        for position in self.open:
+        for position in self.book.open:
             if position.reason:
                 continue
             reason = self._exit_reason(position, row)
             if reason:
                 position.reason = reason
                 position.exit_decided_row = row
-                self.leaving.append(position)
+                self.book.leaving.append(position)
 
     def _exit_reason(self, position: Position, row: int) -> str:
         place, order = position.entry.place, position.entry.order
@@ -147,13 +140,14 @@ class Day:
         left = self.quotes.minutes_to_close(row)
         g, peak = position.g, position.peak
         fresh = self._may_judge_price(position, row)
+        over = self.book.run.over or self.book.strategies[place].over
         tests = (
             ("STOP", fresh and g <= -stop + TOLERANCE),
             ("TARGET", fresh and g >= target - TOLERANCE),
             ("TRAIL", fresh and peak >= after - TOLERANCE and g <= peak - trail + TOLERANCE),
             ("TIME", held >= hold - TOLERANCE),
             ("EOD", left <= self.settings.square_off_minutes + TOLERANCE),
-            ("RISK", self.over),
+            ("RISK", over),
         )
         for reason, holds in tests:
             if holds:
@@ -176,24 +170,12 @@ class Day:
         """Accept or refuse the orders of this row, best first."""
         for place, order in sorted(self.by_row.get(row, []), key=lambda key: self._rank(row, *key)):
             asked = self.orders[place][1]
-            entry = Entry(place, order, self._legs(asked, order), row)
-            refused = self._refusal(entry, row)
-            if refused:
-                self._settle(entry, refused)
-                continue
-            self._settle(entry, "pending")
-            self.pending.append(entry)
-            self.accepted += 1
-
-    def _legs(self, asked: Orders, order: int) -> list[Leg]:
-        legs = []
-        for contract, side, ratio in zip(
-            asked.legs[order], asked.side[order], asked.ratio[order], strict=True
-        ):
-            if contract >= 0:
-                quantity = self.settings.lots * int(ratio) * int(self.panel.lot[contract])
-                legs.append(Leg(int(contract), int(side), int(ratio), quantity))
-        return legs
+            entry = Entry(place, order, row, self.sizer.legs(asked, order, 1))
+            refused = self.gate.refusal(entry, asked, self._score(place, order))
+            self.book.settle(entry, refused or "pending")
+            if not refused:
+                self.book.pending.append(entry)
+                self.book.count(entry, +1)
 
     def _rank(self, row: int, place: int, order: int) -> tuple[object, ...]:
         asked = self.orders[place][1]
@@ -209,76 +191,19 @@ class Day:
     def _score(self, place: int, order: int) -> float:
         return math.nan if self.scores is None else float(self.scores[place][order])
 
-    def _refusal(self, entry: Entry, row: int) -> str:
-        """Return the first reason against the entry, or the empty string."""
-        limits = self.settings
-        contract = entry.legs[0].contract
-        busy = [p.entry.legs[0].contract for p in self.open]
-        busy += [e.legs[0].contract for e in self.pending]
-        since_open = self.quotes.minutes_since_open(row)
-        left = self.quotes.minutes_to_close(row)
-        if self.over:
-            return "day_over"
-        if since_open < limits.first_entry_minutes - TOLERANCE:
-            return "hours"
-        if left < limits.last_entry_minutes - TOLERANCE:
-            return "hours"
-        if (
-            limits.min_score is not None
-            and self._score(entry.place, entry.order) < limits.min_score
-        ):
-            return "min_score"
-        if len(busy) >= limits.max_open:
-            return "max_open"
-        if contract in busy:
-            return "same_contract"
-        if contract in self.last_exit:
-            rested = self.quotes.minutes_between(self.last_exit[contract], row)
-            if rested < limits.cooldown_minutes - TOLERANCE:
-                return "cooldown"
-        if self.accepted >= limits.max_trades_per_day:
-            return "max_trades"
-        if limits.capital is not None and not self._can_pay(entry, row):
-            return "capital"
-        return ""
-
-    def _can_pay(self, entry: Entry, row: int) -> bool:
-        """Whether the premium fits in the free capital; if so it is held for the entry."""
-        free = Fraction(str(self.settings.capital)) * 100 + self.realised
-        for position in self.open:
-            legs = position.entry.legs
-            free -= sum(q.quantity * p for q, p in zip(legs, position.prices, strict=True))
-        for waiting in self.pending:
-            free -= waiting.held
-        need = Fraction(0)
-        for leg in entry.legs:
-            price = self._likely_price(leg, row)
-            if price is None:
-                return False
-            need += leg.quantity * price
-        entry.held = need
-        return need <= free
-
-    def _likely_price(self, leg: Leg, row: int) -> Fraction | None:
-        """The executable price of a leg in paise, else its mark, else None."""
-        price = self.quotes.executable(row, leg.contract, leg.side)
-        if price is not None:
-            return Fraction(price)
-        mark = self.quotes.mark(row, leg.contract)
-        return None if mark is None else half_paise(mark.price)
-
     # Step 4
 
     def fill(self, row: int) -> None:
         """Fill what can be filled: exits, then entries, each in order of decision."""
-        for position in list(self.leaving):
+        book = self.book
+        for position in list(book.leaving):
             if self._due(position.exit_decided_row, row):
                 self._try_exit(position, row)
-        for entry in list(self.pending):
+        for entry in list(book.pending):
             if self._expired(entry, row):
-                self.pending.remove(entry)
-                self.accepted -= 1
-                self._settle(entry, "expired")
+                book.pending.remove(entry)
+                book.count(entry, -1)
+                book.settle(entry, "expired")
             elif self._due(entry.decided_row, row):
                 self._try_entry(entry, row)
 
@@ -297,12 +222,13 @@ class Day:
             if price is None:
                 return
             prices.append(price)
-        self.pending.remove(entry)
+        self.book.pending.remove(entry)
         if is_thin(entry.legs, prices):
-            self._settle(entry, "thin_basis")
+            self.book.settle(entry, "thin_basis")
             return
-        self._settle(entry, "filled")
-        self.open.append(Position(entry, row, prices, last_marks=[None] * len(entry.legs)))
+        self.book.settle(entry, "filled")
+        position = Position(entry, row, prices, last_marks=[None] * len(entry.legs))
+        self.book.open.append(position)
 
     def _try_exit(self, position: Position, row: int) -> None:
         exits: list[int] = []
@@ -324,10 +250,8 @@ class Day:
     def finish(self) -> None:
         """Expire what waits and close what is open, stale, at the last row."""
         last = self.panel.n_rows - 1
-        for entry in self.pending:
-            self._settle(entry, "expired")
-        self.pending = []
-        for position in list(self.open):
+        self.book.cancel("expired")
+        for position in list(self.book.open):
             if not position.reason:
                 position.reason, position.exit_decided_row = "EOD", last
             exits = [self._final_price(position, n, last) for n in range(len(position.prices))]
@@ -349,34 +273,29 @@ class Day:
         legs = tuple(self._trade_leg(leg, bought, sold) for leg, bought, sold in pairs)
         gross = sum(leg.gross_paise for leg in legs)
         charges = sum(leg.charges_paise for leg in legs)
-        name = self.orders[entry.place][0]
-        self.trades.append(
-            Trade(
-                strategy=name,
-                place=entry.place,
-                order=entry.order,
-                legs=legs,
-                decided_row=entry.decided_row,
-                entry_row=position.entry_row,
-                exit_decided_row=position.exit_decided_row,
-                exit_row=row,
-                reason=position.reason,
-                stale=stale,
-                gross_paise=gross,
-                charges_paise=charges,
-                net_pnl=gross - charges,
-            )
+        trade = Trade(
+            strategy=self.orders[entry.place][0],
+            place=entry.place,
+            order=entry.order,
+            lots=entry.lots,
+            legs=legs,
+            decided_row=entry.decided_row,
+            entry_row=position.entry_row,
+            exit_decided_row=position.exit_decided_row,
+            exit_row=row,
+            reason=position.reason,
+            stale=stale,
+            gross_paise=gross,
+            charges_paise=charges,
+            net_pnl=gross - charges,
         )
-        self.realised += gross - charges
-        self.last_exit[entry.legs[0].contract] = row
-        self.open = [other for other in self.open if other is not position]
-        self.leaving = [other for other in self.leaving if other is not position]
+        self.book.close(position, trade)
 
     def _trade_leg(self, leg: Leg, entry_price: int, exit_price: int) -> TradeLeg:
         gross = leg.side * (exit_price - entry_price) * leg.quantity
-        charges = self.charge(entry_price * leg.quantity, leg.side)
+        charges = self._charges(leg, entry_price, leg.side)
         if exit_price > 0:  # a leg given up at 0.00 sends no order
-            charges += self.charge(exit_price * leg.quantity, -leg.side)
+            charges += self._charges(leg, exit_price, -leg.side)
         return TradeLeg(
             contract=leg.contract,
             side=leg.side,
@@ -389,8 +308,18 @@ class Day:
             net_pnl=gross - charges,
         )
 
-    def _settle(self, entry: Entry, outcome: str) -> None:
-        self.outcomes[entry.place, entry.order] = outcome
+    def _charges(self, leg: Leg, price: int, side: int) -> int:
+        """Charge a leg order by order, none larger than the exchange takes."""
+        freeze, lot = self.settings.freeze, int(self.panel.lot[leg.contract])
+        largest = leg.quantity if freeze is None else min(leg.quantity, freeze // lot * lot)
+        whole, rest = divmod(leg.quantity, largest)
+        charges = whole * self.charge(price * largest, side)
+        return charges + (self.charge(price * rest, side) if rest else 0)
+
+
+def is_lost(rupees: float, limit: float | None) -> bool:
+    """Whether a day has lost as much as it may."""
+    return limit is not None and rupees <= -limit + TOLERANCE
 
 
 def is_thin(legs: list[Leg], prices: list[int]) -> bool:

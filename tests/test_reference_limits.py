@@ -18,7 +18,6 @@ from hand_walks import (
     price_panel,
     quotes,
     rows_and_reason,
-    spread,
 )
 
 from optiq.market.panel import Panel
@@ -147,11 +146,6 @@ def test_capital_shrinks_with_realised_losses(capital: float, outcome: str) -> N
     # 750 lost and 5 of charges; 90 x 75 is 6,750, and nothing is left to fill the second order
     result = go(panel, buy([0, 4]), capital=capital, cooldown_minutes=0.0)
     assert result.outcomes == {(0, 0): "filled", (0, 1): outcome}
-
-
-def test_selling_needs_margin_which_is_not_modelled_here() -> None:
-    with pytest.raises(ValueError, match="margin"):
-        go(price_panel([NOON], (100.0, 20.0)), spread(0), capital=1e6)
 
 
 # The end of the day

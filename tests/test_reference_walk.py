@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from hand_walks import (
 )
 from hypothesis import given, settings
 from markets import Market, as_hypothesis, random_market
+from reference_book import Result
 from reference_walk import walk
 
 from optiq.trade.orders import ExitRule
@@ -28,7 +30,8 @@ from optiq.trade.orders import ExitRule
 EXITS = {"STOP", "TARGET", "TRAIL", "TIME", "EOD", "RISK"}
 OUTCOMES = {
     "filled", "expired", "day_over", "hours", "min_score", "max_open", "same_contract",
-    "cooldown", "max_trades", "capital", "thin_basis",
+    "cooldown", "max_trades", "capital", "thin_basis", "size", "strategy_day_over",
+    "strategy_max_open", "strategy_cooldown", "strategy_max_trades", "strategy_capital",
 }  # fmt: skip
 
 
@@ -192,7 +195,8 @@ def test_generated_markets_reach_every_outcome_and_every_exit() -> None:
     exits: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for seed in range(300):
-        result = walk(*random_market(seed), charge)
+        market = random_market(seed)
+        result = walk(*market, charge)
         outcomes.update(result.outcomes.values())
         exits.update(trade.reason for trade in result.trades)
         seen.update("stale" for trade in result.trades if trade.stale)
@@ -200,10 +204,29 @@ def test_generated_markets_reach_every_outcome_and_every_exit() -> None:
         seen.update("given up" for leg in legs if leg.exit_price == 0)
         seen.update("sold" for leg in legs if leg.side < 0)
         seen.update(f"{len(trade.legs)} legs" for trade in result.trades)
+        seen.update(sizes(market, result))
     assert set(outcomes) == OUTCOMES
     assert set(exits) == EXITS
-    assert set(seen) == {"stale", "given up", "sold", *(f"{n} legs" for n in (1, 2, 3, 4))}
+    assert set(seen) == {
+        *("stale", "given up", "sold", "split", "split evenly", "sold under capital"),
+        *(f"{n} legs" for n in (1, 2, 3, 4)),
+        *(f"sized by {method}" for method in ("lots", "risk", "capital")),
+    }
     assert min(*outcomes.values(), *exits.values(), *seen.values()) >= 3
+
+
+def sizes(market: Market, result: Result) -> Iterator[str]:
+    """What there is to see of a market's lots, splits and margins."""
+    limits = market.settings
+    for trade in result.trades:
+        yield f"sized by {limits.sizing.method}"
+        if limits.capital is not None and any(leg.side < 0 for leg in trade.legs):
+            yield "sold under capital"
+        for leg in trade.legs:
+            lot = leg.quantity // (trade.lots * leg.ratio)
+            largest = leg.quantity if limits.freeze is None else limits.freeze // lot * lot
+            if leg.quantity > largest:
+                yield "split" if leg.quantity % largest else "split evenly"
 
 
 def test_a_seed_gives_the_same_market_again() -> None:
