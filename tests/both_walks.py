@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import NamedTuple
 
+import numpy as np
 from markets import Market
-from reference_quotes import Settings
+from reference_settings import Settings
 from reference_walk import walk as reference
 
-from optiq.trade.book import Book, Records, Status, queue
+from optiq.trade.book import Book, Records, Rules, Status, queue
 from optiq.trade.charges import Rates, order_charge_paise, schedule
 from optiq.trade.exits import Reason
 from optiq.trade.fills import WalkSettings
-from optiq.trade.limits import Limits
+from optiq.trade.limits import Limits, StrategyLimits
+from optiq.trade.margin import MarginRates
+from optiq.trade.sizing import Sizing
 from optiq.trade.walk import Walk
+
+NO_FREEZE = 2**40
+"""Units that no order reaches: the same as no row for the date."""
 
 RATES: Rates = schedule("NIFTY", dt.date(2025, 11, 20)).rates
 
@@ -24,6 +31,7 @@ class Trade(NamedTuple):
 
     strategy: int
     order: int
+    lots: int
     decided_row: int
     entry_row: int
     exit_decided_row: int
@@ -63,10 +71,25 @@ def terms(settings: Settings) -> tuple[WalkSettings, Limits]:
     return walk, limits
 
 
+def rules(market: Market) -> Rules:
+    """Return the exchange's rules of a market; the largest order is in whole lots."""
+    freeze, lot = market.settings.freeze, market.panel.lot
+    whole = np.full(len(lot), NO_FREEZE) if freeze is None else freeze // lot * lot
+    return Rules(whole, MarginRates(**dataclasses.asdict(market.settings.margin)))
+
+
 def start(market: Market, rates: Rates = RATES) -> Walk:
     """Return the compiled walk of a market before its first row."""
     orders = queue([o for _, o in market.orders], market.scores)
-    return Walk.start(market.panel, orders, rates, *terms(market.settings))
+    return Walk.start(
+        market.panel,
+        orders,
+        rates,
+        *terms(market.settings),
+        sizing=Sizing(**dataclasses.asdict(market.settings.sizing)),
+        own=[StrategyLimits(**dataclasses.asdict(own)) for own in market.settings.own],
+        rules=rules(market),
+    )
 
 
 def compiled(market: Market, rates: Rates = RATES) -> Outcome:
@@ -92,6 +115,7 @@ def _trade(order: Records, position: Records) -> Trade:
     return Trade(
         int(order["strategy"]),
         int(order["index"]),
+        int(position["lots"]),
         int(order["row"]),
         int(position["entry_row"]),
         int(position["exit_decided_row"]),
@@ -115,6 +139,7 @@ def slow(market: Market, rates: Rates = RATES) -> Outcome:
         Trade(
             t.place,
             t.order,
+            t.lots,
             t.decided_row,
             t.entry_row,
             t.exit_decided_row,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from both_walks import RATES, slow, terms
 from markets import random_market
+from reference_settings import Sizing
 
 from optiq.trade.book import Status, queue
 from optiq.trade.outcomes import outcomes
@@ -24,9 +25,12 @@ def test_an_outcome_is_the_slow_walk_of_the_order_alone(seed):
         max_daily_loss=None,
         capital=None,
         min_score=None,
+        sizing=Sizing(),
+        own=(),
+        freeze=1800,
     )
     name, orders = market.orders[0]
-    records = queue([orders])
+    records = queue([orders], None)
     found = outcomes(market.panel, records, RATES, terms(free)[0])
     for record, result in list(zip(records, found, strict=True))[:12]:
         alone = orders.take(np.array([record["index"]]))

@@ -8,9 +8,11 @@ import datetime as dt
 import numpy as np
 import pytest
 from both_walks import compiled, slow
+from market_orders import random_orders
+from market_settings import random_settings, sized_by_margin
 from markets import Market
 from recorded import RECORDED, needs_recordings
-from reference_quotes import Settings as ReferenceSettings
+from reference_settings import Settings as ReferenceSettings
 
 from optiq.market.ingest.pipeline import ingest
 from optiq.market.panel import Panel
@@ -52,7 +54,7 @@ def only_contracts(panel: Panel, used: np.ndarray) -> Panel:
     return dataclasses.replace(
         panel,
         **{name: getattr(panel, name)[used] for name in ("expiry", "strike", "right", "lot")},
-        fields={name: panel.fields[name][:, used] for name in ("ltp", "bid", "ask")},
+        fields={name: panel.fields[name][:, used] for name in ("ltp", "bid", "ask", "iv")},
     )
 
 
@@ -74,6 +76,31 @@ def test_the_slow_walk_agrees_on_the_recorded_day(recorded, latency_s):
     assert (trades, statuses) == slow(market, rates)
     if latency_s == 0.0:
         assert trades
+
+
+def near_the_money(panel: Panel) -> Panel:
+    """The six strikes nearest the money of the first expiry, and two of the next."""
+    distance = np.abs(panel.strike - np.nanmedian(panel.spot))
+    quoted = panel.observed.any(axis=0)
+    used: list[int] = []
+    for place, strikes in enumerate((6, 2)):
+        columns = np.flatnonzero(quoted & (panel.expiry_index == place))
+        used += columns[np.argsort(distance[columns], kind="stable")][: 2 * strikes].tolist()
+    return only_contracts(panel, np.sort(used))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_slow_walk_agrees_on_sized_packages_of_the_recorded_day(recorded, seed):
+    store, date = recorded
+    rng = np.random.default_rng(seed)
+    panel = near_the_money(store.read_panel("NIFTY", date))
+    asked = [random_orders(rng, panel, 60) for _ in range(2)]
+    settings = random_settings(rng, panel, asked)
+    if seed % 2:
+        settings = sized_by_margin(rng, settings)
+    market = Market(panel, list(zip(("one", "other"), asked, strict=True)), None, settings)
+    rates = schedule("NIFTY", date).rates
+    assert compiled(market, rates) == slow(market, rates)
 
 
 def test_exits_are_decided_before_they_are_filled(recorded):
