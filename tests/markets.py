@@ -14,6 +14,7 @@ from market_orders import random_orders, random_scores
 from market_settings import random_settings, sized_by_margin
 from reference_settings import Settings
 
+from optiq.market.contracts import expiry_close_utc
 from optiq.market.panel import Panel, to_paisa
 from optiq.market.schema import FIELDS
 from optiq.trade.orders import Orders
@@ -91,7 +92,9 @@ def random_panel(
     expiry, strike, right, lot = random_contracts(rng, n_contracts)
     spot = random_spot(rng, n_rows)
     ltp, bid, ask = random_quotes(rng, spot, strike, right, is_chain, has_book, tidy)
-    fields = filled_fields(ltp, bid, ask) | {"iv": random_volatilities(rng, ltp, bid, ask)}
+    iv = random_volatilities(rng, ltp, bid, ask)
+    iv[ts[:, None] >= expiry_close_utc(expiry)] = np.nan  # no time left, no volatility
+    fields = filled_fields(ltp, bid, ask) | {"iv": iv}
     spot[random_stretches(rng, n_rows)] = np.nan
     return Panel(
         underlying="NIFTY",
