@@ -13,7 +13,7 @@ from reference_settings import Settings
 from optiq.market.panel import Panel
 from optiq.trade.orders import Orders
 
-MOST_LOTS = 1_000_000
+MOST_LOTS = 10_000
 LOT_TOLERANCE = Fraction(1, 10**9)
 
 

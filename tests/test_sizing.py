@@ -10,11 +10,11 @@ from hand_walks import BOLD, RULE, buy, every_minute, price_panel
 from optiq.errors import InputError
 from optiq.trade.book import Book, Rules, Status, queue
 from optiq.trade.charges import leg_charge_paise, order_charge_paise, order_premiums
-from optiq.trade.fills import WalkSettings
+from optiq.trade.fills import MOST_LOTS, WalkSettings
 from optiq.trade.limits import Limits, StrategyLimits
 from optiq.trade.margin import margin_rates
 from optiq.trade.orders import Orders
-from optiq.trade.sizing import MOST_LOTS, Sizing
+from optiq.trade.sizing import Sizing
 from optiq.trade.walk import walk_day
 
 LOT = 75

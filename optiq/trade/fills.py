@@ -16,6 +16,8 @@ TICK_PAISE = round(TICK_RUPEES * PAISE)
 TICKS_PER_RUPEE = PAISE // TICK_PAISE
 GIVE_UP_ASK_RUPEES = 0.10
 NOT_EXECUTABLE = -1
+MOST_LOTS = 10_000
+"""In one order: no book is deeper, and charges stay exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ class WalkSettings:
             value = getattr(self, name)
             if not value >= 0:
                 raise ValueError(f"{name} = {value:g}; give 0 or more")
-        if self.lots < 1:
-            raise ValueError(f"lots = {self.lots}; give 1 or more")
+        if not 1 <= self.lots <= MOST_LOTS:
+            raise ValueError(f"lots = {self.lots}; give 1 to {MOST_LOTS}")
 
 
 @njit(cache=True, error_model="numpy")

@@ -13,7 +13,7 @@ from optiq.errors import InputError
 from optiq.market.pricing import MICROSECONDS_PER_YEAR
 from optiq.market.schema import FloatArray
 from optiq.trade.book import PAISE, Book, Given
-from optiq.trade.fills import decision_price
+from optiq.trade.fills import MOST_LOTS, decision_price
 from optiq.trade.margin import package_margin
 from optiq.trade.orders import MAX_LEGS
 
@@ -21,7 +21,6 @@ LOTS, RISK, CAPITAL = 0, 1, 2
 METHODS = ("lots", "risk", "capital")
 WHOLE_LOT = 1e-9
 """Slack that makes 2.9999999999 lots three."""
-MOST_LOTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
