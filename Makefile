@@ -1,4 +1,5 @@
 # Every verb sets itself up: it needs Python 3.11 to 3.13, make and git, nothing else.
+# Run by root on Debian, `make test` also installs the browser that looks at the report.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +21,7 @@ demo: $(VENV)/.core
 	@$(BIN)/optiq demo
 
 test: check
+	@.ci/browser
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev
