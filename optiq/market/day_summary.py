@@ -8,6 +8,7 @@ import numpy as np
 
 from optiq.market.day_arrays import Columns, Grid, grid_of, n_quotes, take
 from optiq.market.manifest import DayManifest, SpotRecord
+from optiq.market.moneyness import atm_iv_by_expiry, lasting_expiry
 from optiq.market.panel import to_paisa
 from optiq.market.parity import forwards, strike_pairs
 from optiq.market.schema import AnyArray
@@ -85,16 +86,11 @@ def _parity_level(quotes: Columns, *, has_book: bool) -> float | None:
 
 
 def _atm_iv(quotes: Columns, level: float, date: dt.date) -> float | None:
-    """Return the volatility nearest the money of the nearest expiry after today, else of today's.
-
-    An expiry in its last minutes has no volatility worth remembering.
-    """
-    expiry, iv = quotes["expiry"].astype("datetime64[D]"), quotes["iv"]
-    known = np.isfinite(iv)
-    later = known & (expiry > np.datetime64(date))
-    usable = later if later.any() else known
-    if not usable.any():
-        return None
-    near = usable & (expiry == expiry[usable].min())
-    distance = np.abs(quotes["strike"][near].astype(np.float64) - level)
-    return float(np.mean(iv[near][distance == distance.min()], dtype=np.float64))
+    """Return the volatility at the money of the expiry that is worth remembering."""
+    pairs = strike_pairs(quotes["expiry"], quotes["strike"].astype(np.float64), quotes["right"])
+    expiries = np.unique(quotes["expiry"]).astype("datetime64[D]")
+    iv = quotes["iv"].astype(np.float64)[:, None]
+    levels = np.full((1, len(expiries)), level)
+    at_the_money = atm_iv_by_expiry(iv, pairs, np.zeros(len(iv), np.int64), levels)
+    chosen = int(lasting_expiry(np.isfinite(at_the_money), expiries, date)[0])
+    return float(at_the_money[0, chosen]) if chosen >= 0 else None
