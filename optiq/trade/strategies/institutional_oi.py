@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from optiq.market.context import Context
+from optiq.market.counts import relative_change
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray
 from optiq.trade.orders import ExitRule, Orders
@@ -61,6 +62,4 @@ def entries(panel: Panel, context: Context, params: Params) -> Orders:
 
 def relative_oi_change(panel: Panel) -> FloatArray:
     """Return the change of open interest over the previous session's, NaN where there was none."""
-    previous = panel.oi - panel.oi_change
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(previous > 0, panel.oi_change / previous, np.nan)
+    return relative_change(panel.oi, panel.oi_change)

@@ -1,0 +1,90 @@
+"""Quantities of contracts: whole numbers, which add up to the same in whatever order."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from optiq.market.schema import FloatArray, IntArray
+
+NOT_A_COUNT = -1
+LARGEST_COUNT = 2.0**40
+"""Beyond it nothing is a quantity; sums of all contracts and rows stay within 63 bits."""
+
+
+def relative_change(now: FloatArray, change: FloatArray) -> FloatArray:
+    """Return a change as a fraction of what there was before it; NaN where there was nothing."""
+    before = now - change
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(before > 0, change / before, np.nan)
+
+
+@njit(cache=True, error_model="numpy")
+def units(quantity: float) -> int:
+    """Return a quantity as a whole number of units; `NOT_A_COUNT` where it cannot be one."""
+    if 0.0 <= quantity < LARGEST_COUNT:
+        return int(quantity + 0.5)
+    return NOT_A_COUNT
+
+
+@njit(cache=True, error_model="numpy")
+def traded_units(volume: FloatArray, first: IntArray) -> IntArray:
+    """Return (n_rows,) what the whole chain traded since the row before.
+
+    ``volume`` is (n_contracts, n_rows), cumulative; only what it rises over its highest so far
+    counts, so that a vendor's gap is no trade. A contract's first volume is no trade either.
+    """
+    n_contracts, n_rows = volume.shape
+    traded = np.zeros(n_rows, np.int64)
+    for contract in range(n_contracts):
+        highest = NOT_A_COUNT
+        for row in range(first[contract], n_rows):
+            now = units(volume[contract, row])
+            if now > highest:
+                if highest != NOT_A_COUNT:
+                    traded[row] += now - highest
+                highest = now
+    return traded
+
+
+@njit(cache=True, error_model="numpy")
+def units_near(
+    quantity: FloatArray, side: IntArray, first: IntArray, steps: FloatArray, reach: float
+) -> IntArray:
+    """Return (2, n_rows) the units of calls and of puts within ``reach`` strikes of the money.
+
+    `NOT_A_COUNT` where none is known.
+    """
+    total = np.full((2, quantity.shape[1]), NOT_A_COUNT)
+    for contract in range(len(quantity)):
+        right = side[contract]
+        for row in range(first[contract], quantity.shape[1]):
+            count = units(quantity[contract, row])
+            if abs(steps[contract, row]) <= reach and count != NOT_A_COUNT:
+                total[right, row] = max(total[right, row], 0) + count
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def growth_near(
+    oi: FloatArray,
+    side: IntArray,
+    first: IntArray,
+    steps: FloatArray,
+    back: IntArray,
+    reach: float,
+) -> tuple[IntArray, IntArray]:
+    """Return the change since row ``back`` and the units then, (2, n_rows) each: calls, puts.
+
+    Of the contracts within ``reach`` strikes of the money now and known on both rows.
+    """
+    grown = np.zeros((2, oi.shape[1]), np.int64)
+    base = np.zeros((2, oi.shape[1]), np.int64)
+    for contract in range(len(oi)):
+        for row in range(first[contract], oi.shape[1]):
+            if back[row] >= first[contract] and abs(steps[contract, row]) <= reach:
+                now, before = units(oi[contract, row]), units(oi[contract, back[row]])
+                if now != NOT_A_COUNT and before != NOT_A_COUNT:
+                    grown[side[contract], row] += now - before
+                    base[side[contract], row] += before
+    return grown, base

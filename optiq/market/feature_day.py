@@ -1,0 +1,202 @@
+"""What the features of one day share, each thing computed once and when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from optiq.market import moneyness
+from optiq.market.context import Context
+from optiq.market.contracts import expiry_close_utc
+from optiq.market.panel import Panel
+from optiq.market.parity import StrikePairs, strike_pairs
+from optiq.market.pricing import years_to_expiry
+from optiq.market.schema import FloatArray, IntArray
+
+LEAST_LIFE_MINUTES = 60.0
+"""The nearest expiry is the one that strategies trade: it has at least an hour to live."""
+CELLS_REACH_MINUTES = 30.0
+"""Whatever compares quotes of contracts looks back 15 minutes, at most twice that over a hole."""
+NO_ROW = -1
+
+Values = dict[str, FloatArray]
+"""A feature's values by its name."""
+
+
+class ChainFields(Mapping[str, FloatArray]):
+    """The fields of a panel on some of its rows, each taken when asked for."""
+
+    def __init__(self, fields: Mapping[str, FloatArray], rows: IntArray) -> None:
+        self._fields = fields
+        self._rows = rows
+        self._taken: dict[str, FloatArray] = {}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        if name not in self._taken:
+            self._taken[name] = taken(self._fields[name], self._rows)
+        return self._taken[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+def taken(field: FloatArray, rows: IntArray) -> FloatArray:
+    """Return some rows of a field (n_rows, n_contracts), in the memory layout that it has."""
+    if field.flags.c_contiguous:
+        return np.take(field, rows, axis=0)
+    return np.take(field.T, rows, axis=1).T
+
+
+def chain_rows(panel: Panel) -> Panel:
+    """Return the panel without its monitor rows, so that nothing can depend on them."""
+    if panel.is_chain.all():
+        return panel
+    rows = np.flatnonzero(panel.is_chain)
+    return replace(
+        panel,
+        ts=panel.ts[rows],
+        known=panel.known[rows],
+        is_chain=panel.is_chain[rows],
+        spot=panel.spot[rows],
+        fields=ChainFields(panel.fields, rows),
+    )
+
+
+@dataclass(frozen=True)
+class FeatureDay:
+    """The chain rows of a panel, from which the features are made.
+
+    Rows here are chain rows. What needs every contract's quotes is computed on the *tail* only:
+    the rows from ``start`` on, and those before it that they look back to.
+
+    Attributes
+    ----------
+    whole
+        The panel, monitor rows and all.
+    context
+        What earlier days say.
+    first_row
+        The first row of ``whole`` whose features are asked for.
+    """
+
+    whole: Panel
+    context: Context
+    first_row: int = 0
+
+    @cached_property
+    def rows(self) -> IntArray:
+        """Row of ``whole`` of each chain row."""
+        return np.flatnonzero(self.whole.is_chain)
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The chain rows alone."""
+        return chain_rows(self.whole)
+
+    @cached_property
+    def start(self) -> int:
+        """First chain row that is asked for."""
+        return int(np.searchsorted(self.rows, self.first_row))
+
+    @cached_property
+    def tail(self) -> int:
+        """First chain row whose contracts are looked at."""
+        if self.start >= len(self.rows):
+            return len(self.rows)
+        reach = np.timedelta64(round(60e6 * CELLS_REACH_MINUTES), "us")
+        return int(np.searchsorted(self.panel.ts, self.panel.ts[self.start] - reach))
+
+    def cells(self, name: str) -> FloatArray:
+        """Return a field on the tail, (n_contracts, n_tail), contiguous per contract."""
+        if name not in self._cells:
+            field, is_all = self.whole.fields[name], self.panel is self.whole
+            tail = field[self.tail :] if is_all else taken(field, self.rows[self.tail :])
+            self._cells[name] = np.ascontiguousarray(tail.T, np.float64)
+        return self._cells[name]
+
+    @cached_property
+    def _cells(self) -> dict[str, FloatArray]:
+        return {}
+
+    @cached_property
+    def pairs(self) -> StrikePairs:
+        """The contracts by expiry and ascending strike."""
+        return strike_pairs(self.panel.expiry, self.panel.strike, self.panel.right)
+
+    @cached_property
+    def first(self) -> IntArray:
+        """First chain row that quotes each contract, (n_contracts,); n_rows where none does."""
+        return moneyness.first_row(self.panel)
+
+    @cached_property
+    def first_in_tail(self) -> IntArray:
+        """The same counted from the tail's first row."""
+        return np.maximum(self.first - self.tail, 0)
+
+    @cached_property
+    def near(self) -> IntArray:
+        """Index of the nearest live expiry, (n_rows,); -1 without one."""
+        return moneyness.nearest_expiry(self.panel, LEAST_LIFE_MINUTES)
+
+    @cached_property
+    def forward(self) -> FloatArray:
+        """Parity forward, (n_rows, n_expiries)."""
+        return self.panel.forward_by_expiry
+
+    @cached_property
+    def years(self) -> FloatArray:
+        """Years to each expiry's close on the tail, (n_tail, n_expiries)."""
+        closes = expiry_close_utc(self.panel.expiries, self.panel.underlying)
+        return years_to_expiry(self.panel.ts[self.tail :], closes)
+
+    @cached_property
+    def atm_iv(self) -> FloatArray:
+        """Volatility at the money of each expiry on the tail, (n_tail, n_expiries)."""
+        level = np.ascontiguousarray(self.forward[self.tail :])
+        by_expiry: FloatArray = moneyness.atm_iv_by_expiry(
+            self.cells("iv"), self.pairs, self.first_in_tail, level
+        )
+        return by_expiry
+
+    @cached_property
+    def steps(self) -> FloatArray:
+        """Strikes from the money on the tail, (n_contracts, n_tail); NaN outside ``near``."""
+        steps = moneyness.steps_of_expiry(self.panel, self.near, self.tail)
+        return np.ascontiguousarray(steps[self.tail :].T)
+
+    def back(self, minutes: float) -> IntArray:
+        """Return (n_rows,) the latest row at least ``minutes`` before each, `NO_ROW` without.
+
+        One more than twice as old does not count: across a hole nothing is compared.
+        """
+        ts = self.panel.ts
+        span = np.timedelta64(round(60e6 * minutes), "us")
+        row = np.searchsorted(ts, ts - span, side="right") - 1
+        fresh = (row >= 0) & (ts[row] >= ts - 2 * span)
+        return np.where(fresh, row, NO_ROW)
+
+    def back_in_tail(self, minutes: float) -> IntArray:
+        """Return `back` on the tail, (n_tail,), counted from the tail's first row."""
+        row = self.back(minutes)[self.tail :] - self.tail
+        return np.where(row >= 0, row, NO_ROW)
+
+    def per_tail_row(self, by_expiry: FloatArray, expiry: IntArray) -> FloatArray:
+        """Return (n_tail,) the value of each row's expiry; NaN where that is -1.
+
+        ``by_expiry`` is (n_tail, n_expiries), ``expiry`` (n_tail,).
+        """
+        return value_at(by_expiry, np.arange(len(expiry)), expiry)
+
+
+def value_at(table: FloatArray, row: IntArray, column: IntArray) -> FloatArray:
+    """Return ``table[row, column]`` pair by pair; NaN where either index is negative."""
+    values = np.full(len(row), np.nan)
+    there = np.flatnonzero((row >= 0) & (column >= 0))
+    values[there] = table[row[there], column[there]]
+    return values
