@@ -22,6 +22,7 @@ from optiq.cli import (
     data,
     demo,
     doctor,
+    features,
     ingest,
     margin,
     report,
@@ -60,6 +61,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (RESEARCH, "report", report.report),
     (RESEARCH, "strategies", strategies.app),
     (RESEARCH, "margin", margin.margin),
+    (RESEARCH, "features", features.features),
     (EVERY_DAY, "demo", demo.demo),
     (EVERY_DAY, "doctor", doctor.doctor),
 )
