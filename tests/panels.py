@@ -56,3 +56,10 @@ def panel(
         has_book=has_book,
         fields=values,
     )
+
+
+def writable(panel: Panel, name: str) -> np.ndarray:
+    """A field of a panel made here, to be changed before anyone looks; panels are read-only."""
+    owner = panel.fields[name].base
+    assert owner is not None
+    return owner

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from feature_days import NOW, differing, everything, history, pencil_day
+from panels import writable
 
 from optiq.market.context import Context
 from optiq.market.feature_table import FEATURES, MARKET_FEATURES
@@ -70,7 +71,7 @@ def test_without_a_book_there_is_no_spread_and_the_last_price_stands_in() -> Non
 def test_without_any_price_what_needs_one_is_nan() -> None:
     day = pencil_day()
     for name in PRICES:
-        day.fields[name][NOW] = np.nan
+        writable(day, name)[NOW] = np.nan
     market = market_features(day, history())[NOW]
     silent = {f.name for f, v in zip(MARKET_FEATURES, market, strict=True) if np.isnan(v)}
     needing = users_of(*PRICED) & {f.name for f in MARKET_FEATURES}
@@ -80,7 +81,7 @@ def test_without_any_price_what_needs_one_is_nan() -> None:
 @pytest.mark.parametrize("book", [(np.nan, 51.0), (49.0, np.nan), (52.0, 51.0), (0.0, 51.0)])
 def test_half_a_book_or_a_crossed_one_has_no_spread(book: tuple[float, float]) -> None:
     day = pencil_day()
-    day.fields["bid"][NOW, 3], day.fields["ask"][NOW, 3] = book
+    writable(day, "bid")[NOW, 3], writable(day, "ask")[NOW, 3] = book
     (row,) = contract_features(day, history(), np.array([NOW]), np.array([3]))
     assert np.isnan(row[6])
     assert row[10] == 50 / 40 - 1  # by the last price
@@ -95,19 +96,19 @@ def test_the_index_of_the_vendor_is_never_read() -> None:
 def test_no_calls_no_ratio_and_no_puts_no_ratio() -> None:
     for side in (slice(0, 4), slice(4, 8)):
         day = pencil_day()
-        day.fields["oi"][:, side] = np.nan
+        writable(day, "oi")[:, side] = np.nan
         said = market_features(day, history())[NOW]
         for name in ("oi_put_call_ratio", "max_pain_distance"):
             assert np.isnan(said[NAMES.index(name)])
     day = pencil_day()
-    day.fields["oi"][:, :4] = 0.0
+    writable(day, "oi")[:, :4] = 0.0
     assert np.isnan(market_features(day, history())[NOW, NAMES.index("oi_put_call_ratio")])
 
 
 def test_a_vendors_gap_in_volume_is_no_trade() -> None:
     day, gapped = pencil_day(), pencil_day()
-    gapped.fields["volume"][3, 3] = 0.0  # and back to 400 a row later
-    gapped.fields["volume"][4, 1] = np.nan
+    writable(gapped, "volume")[3, 3] = 0.0  # and back to 400 a row later
+    writable(gapped, "volume")[4, 1] = np.nan
     at = NAMES.index("vwap_distance")
     one, other = (market_features(panel, history())[:, at] for panel in (day, gapped))
     assert not differing(one, other).any()
@@ -115,7 +116,7 @@ def test_a_vendors_gap_in_volume_is_no_trade() -> None:
 
 def test_equal_contracts_have_no_z_and_two_have_none_either() -> None:
     day = pencil_day()
-    day.fields["oi"][:] = 1_000.0
+    writable(day, "oi")[:] = 1_000.0
     pair = np.array([NOW]), np.array([3])
     assert np.isnan(contract_features(day, history(), *pair)[0, NAMES.index("oi_z") - 23])
     later = contract_features(day, history(), np.array([NOW]), np.array([8]))

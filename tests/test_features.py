@@ -18,7 +18,7 @@ from feature_days import (
     history,
     pencil_day,
 )
-from panels import panel
+from panels import panel, writable
 
 from optiq.market.context import Context
 from optiq.market.feature_table import FEATURES
@@ -159,15 +159,15 @@ def test_a_window_goes_by_the_clock_not_by_rows() -> None:
 
 def test_a_row_without_a_forward_has_no_return_and_lends_none() -> None:
     day = straddles([600.0, 615.0, 630.0], [26_000.0, 26_010.0, 26_020.0])
-    day.fields["ltp"][1] = np.nan
+    writable(day, "ltp")[1] = np.nan
     assert np.isnan(says(day, Context(), "return_15m")).all()
-    day.fields["ltp"][2] = np.nan
+    writable(day, "ltp")[2] = np.nan
     assert np.isnan(says(day, Context(), "realised_vol_session")).all()
 
 
 def test_realised_volatility_bridges_a_row_without_a_forward() -> None:
     day = straddles([600.0, 601.0, 602.0, 603.0], [26_000.0, 1.0, 26_010.0, 26_000.0])
-    day.fields["ltp"][1] = np.nan
+    writable(day, "ltp")[1] = np.nan
     squares = (26_010 / 26_000 - 1) ** 2 + (26_000 / 26_010 - 1) ** 2
     said = says(day, Context(), "realised_vol_session")
     assert said == pytest.approx([np.nan] * 3 + [math.sqrt(squares / 3 * YEAR)], nan_ok=True)
@@ -192,7 +192,7 @@ def test_an_overnight_gap_needs_the_opening_and_last_nights_close() -> None:
     day = straddles([560.0, 575.0], [26_000.0, 26_010.0])
     assert says(day, history(), "overnight_gap") == [26_000 / 25_800 - 1] * 2
     silent = straddles([556.0, 560.0, 575.0], [1.0, 26_000.0, 26_010.0])
-    silent.fields["ltp"][0] = np.nan  # nobody can know before the first forward
+    writable(silent, "ltp")[0] = np.nan  # nobody can know before the first forward
     wanted = [np.nan, 26_000 / 25_800 - 1, 26_000 / 25_800 - 1]
     assert says(silent, history(), "overnight_gap") == pytest.approx(wanted, nan_ok=True)
     old = replace(history(), sessions=history().sessions - 7)
@@ -254,7 +254,7 @@ def test_where_no_expiry_has_an_hour_left_only_the_clock_speaks() -> None:
 def test_pairs_that_do_not_exist_are_unknown() -> None:
     day = pencil_day()
     for field in ("ltp", "bid", "ask"):
-        day.fields[field][:4, CALL] = np.nan
+        writable(day, field)[:4, CALL] = np.nan
     rows, columns = np.array([3, 4, -1, NOW]), np.array([CALL, CALL, CALL, -1])
     known = ~np.isnan(contract_features(day, history(), rows, columns))
     assert known.any(axis=1).tolist() == [False, True, False, False]
