@@ -107,7 +107,7 @@ def test_a_strategy_without_orders_is_not_called_proved(days, tmp_path, capsys):
     assert status == 0
     assert result["strategies"][0]["verdict"] == "silent"
     assert main(["strategies", "check", str(quiet), "--store", days]) == 0
-    assert "no orders to compare" in capsys.readouterr().out
+    assert "nothing to compare" in capsys.readouterr().out
 
 
 def test_its_settings_are_those_of_a_run(days, cheat, capsys):

@@ -131,6 +131,7 @@ def check(
     first rows, both sides of every hole, the arrival of the last new contract
     and the last rows; --cuts adds random moments and those where orders begin
     or end. The day is also asked with its columns reversed and shuffled.
+    With "all", the features that models see are checked alike.
     """
     from optiq.cli.output import emit, progress
     from optiq.cli.settings import run_settings
@@ -146,7 +147,9 @@ def check(
     _, strategies, _ = run_settings(names, config, overrides or [])
     days = sessions(Store(store), underlying, date or from_date, date or to_date)
     with progress("Checking", total=len(days), unit="days", quiet=as_json) as advance:
-        checks = check_stored(Store(store), underlying, days, strategies, cuts, seed, advance)
+        checks = check_stored(
+            Store(store), underlying, days, strategies, cuts, seed, advance, features="all" in names
+        )
     result: dict[str, Any] = {"strategies": [check.as_result() for check in checks]}
     errors = [look_ahead(check.mismatch) for check in checks if check.mismatch is not None]
     if errors:

@@ -14,7 +14,7 @@ from optiq.run.stored_check import StrategyCheck
 
 _RESULTS = {
     "ok": ("ok", "green"),
-    "silent": ("no orders to compare", "yellow"),
+    "silent": ("nothing to compare", "yellow"),
     "mismatch": ("contradicts itself", "red"),
 }
 
@@ -22,7 +22,7 @@ _RESULTS = {
 def show_checks(screen: Console, checks: Sequence[StrategyCheck]) -> None:
     """Print one line a strategy, then each contradiction in full."""
     table = Table(box=None, padding=(0, 2), pad_edge=False)
-    for heading in ("strategy", "days", "cuts", "rows compared", "orders compared", "result"):
+    for heading in ("strategy", "days", "cuts", "rows compared", "compared", "result"):
         number = heading not in ("strategy", "result")
         table.add_column(heading, justify="right" if number else "left")
     for check in checks:

@@ -13,16 +13,20 @@ import numpy as np
 
 from optiq.errors import StrategyError
 from optiq.market.context import Context
+from optiq.market.feature_table import CONTRACT_FEATURES, MARKET_FEATURES
+from optiq.market.features import contract_features, market_features
 from optiq.market.panel import Panel
 from optiq.market.schema import AnyArray
 from optiq.run.backtest import Scorer
 from optiq.run.cuts import blind_cuts, pointed_cuts
 from optiq.run.mismatch import Mismatch, compare, look_ahead
-from optiq.run.said import Said, of_orders, of_rows, of_scores
+from optiq.run.said import Said, of_cells, of_orders, of_rows, of_scores
 from optiq.trade.strategies import Strategy
 
 CUTS = 60
 """Cuts a day besides those that are always made."""
+EVERY_ROW = 16
+"""Contracts' features are compared on one row in so many: there are 65,000 cells a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,25 @@ def features_of(
 ) -> Subject:
     """Return features of the market, (n_rows, len(names)), as a subject."""
     return Subject(name, lambda panel, context: of_rows(panel, names, compute(panel, context)))
+
+
+def of_the_market() -> Subject:
+    """Return what models see of the market as a subject."""
+    names = tuple(feature.name for feature in MARKET_FEATURES)
+    return features_of("features of the market", names, market_features)
+
+
+def of_contracts() -> Subject:
+    """Return what models see of contracts, of all of them on every sixteenth row."""
+    names = tuple(feature.name for feature in CONTRACT_FEATURES)
+
+    def say(panel: Panel, context: Context) -> Said:
+        row, column = np.nonzero(panel.observed[::EVERY_ROW])
+        row = row * EVERY_ROW
+        values = contract_features(panel, context, row, column)
+        return of_cells(panel, row, column, names, values)
+
+    return Subject("features of contracts", say)
 
 
 def require(subject: Subject, panel: Panel, context: Context | None = None, seed: int = 0) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from optiq.market.store import Store
 from optiq.run.mismatch import Mismatch
-from optiq.run.prefix import Checked, check, orders_of
+from optiq.run.prefix import Checked, check, of_contracts, of_the_market, orders_of
 from optiq.run.stored import fields_of, panels
 from optiq.trade.strategies import Strategy
 
@@ -59,12 +59,20 @@ def check_stored(
     cuts: int,
     seed: int,
     advance: Callable[[int], None],
+    *,
+    features: bool = False,
 ) -> list[StrategyCheck]:
-    """Check each strategy on each day until it contradicts itself; ``advance`` is told of days."""
-    results = [StrategyCheck(strategy.name) for strategy in strategies]
+    """Check each strategy on each day until it contradicts itself; ``advance`` is told of days.
+
+    With ``features`` what models see is checked alike.
+    """
+    every = {strategy.name: orders_of(strategy) for strategy in strategies}
+    if features:
+        every |= {subject.name: subject for subject in (of_the_market(), of_contracts())}
+    results = [StrategyCheck(name) for name in every]
     for panel, context in panels(store, underlying, list(dates), fields_of(list(strategies))):
         going = [place for place, result in enumerate(results) if result.mismatch is None]
-        subjects = [orders_of(strategies[place]) for place in going]
+        subjects = [every[results[place].strategy] for place in going]
         for place, day in zip(going, check(subjects, panel, context, cuts, seed), strict=True):
             results[place].add(day)
         advance(1)
