@@ -44,7 +44,11 @@ def test_all_that_ship_are_checked_on_every_stored_day(days, capsys):
     status, result = check(capsys, "all", "--store", days)
     assert status == 0
     assert result["ok"]
-    assert [one["strategy"] for one in result["strategies"]] == list(BUILT_IN)
+    assert [one["strategy"] for one in result["strategies"]] == [
+        *BUILT_IN,
+        "features of the market",
+        "features of contracts",
+    ]
     for one in result["strategies"]:
         assert one["verdict"] in ("ok", "silent")
         assert one["days"] == 2
@@ -71,7 +75,7 @@ def test_a_person_sees_a_line_a_strategy_and_the_contradiction(days, cheat, caps
     assert main(["strategies", "check", "gamma_scalping", cheat, "--store", days]) == 3
     out = capsys.readouterr().out.splitlines()
     assert out[0].split() == [
-        *("strategy", "days", "cuts", "rows", "compared", "orders", "compared", "result")
+        *("strategy", "days", "cuts", "rows", "compared", "compared", "result")
     ]
     assert out[1].split()[0] == "gamma_scalping"
     assert out[1].split()[-1] == "ok"
