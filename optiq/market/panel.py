@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -208,6 +208,46 @@ class Panel:
             **{name: getattr(self, name)[columns] for name in _PER_CONTRACT},
             fields={name: values[rows, columns] for name, values in self.fields.items()},
         )
+
+    @cached_property
+    def chain_rows(self) -> IntArray:
+        """The rows that are chain snapshots."""
+        return np.flatnonzero(self.is_chain)
+
+    @cached_property
+    def chain_only(self) -> Panel:
+        """The panel without monitor rows: all that strategies, features and models may see."""
+        if self.is_chain.all():
+            return self
+        rows = self.chain_rows
+        fields = ChainFields(self.fields, rows)
+        return replace(
+            self,
+            ts=self.ts[rows],
+            known=self.known[rows],
+            is_chain=self.is_chain[rows],
+            spot=self.spot[rows],
+            fields=fields,
+        )
+
+
+class ChainFields(Mapping[str, FloatArray]):
+    """The chain rows of a panel's fields, picked when first asked for."""
+
+    def __init__(self, fields: Mapping[str, FloatArray], rows: IntArray) -> None:
+        self._fields, self._rows = fields, rows
+        self._picked: dict[str, FloatArray] = {}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        if name not in self._picked:
+            self._picked[name] = np.asfortranarray(self._fields[name][self._rows])
+        return self._picked[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
 
 
 def minute_of_day(ts: TimeArray) -> FloatArray:

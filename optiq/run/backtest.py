@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,20 +11,16 @@ from optiq.market import calendar
 from optiq.market.context import Context
 from optiq.market.contracts import unsure_lots
 from optiq.market.panel import Panel
-from optiq.market.schema import FloatArray
-from optiq.trade.book import NO_FREEZE, Book, Records, Rules, queue
+from optiq.run.asking import Scorer, ask
+from optiq.trade.book import NO_FREEZE, Book, Records, Rules
 from optiq.trade.charges import Broker, Schedule, schedule
 from optiq.trade.fills import WalkSettings
 from optiq.trade.ledger import Columns, decisions_of, trades_of
 from optiq.trade.limits import Limits
-from optiq.trade.orders import Orders
 from optiq.trade.sizing import Sizing
 from optiq.trade.strategies import Strategy
 from optiq.trade.terms import rules_of
 from optiq.trade.walk import walk_day
-
-Scorer = Callable[[Panel, Context, Orders], FloatArray]
-"""Scores 0 to 100 for each order, NaN where it cannot say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +74,7 @@ def backtest_day(
     compare_instant: bool = True,
 ) -> DayResult:
     """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it."""
-    asked = [strategy.entries(panel, context) for strategy in strategies]
-    scores = None if scorer is None else [scorer(panel, context, orders) for orders in asked]
-    orders = queue(asked, scores)
+    orders = ask(panel, context, strategies, scorer)
     charges = schedule(panel.underlying, panel.date, settings.broker)
     rules = rules_of(panel)
 

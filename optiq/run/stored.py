@@ -13,7 +13,8 @@ from optiq.errors import InputError, MissingDataError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.store import Store, context_before
-from optiq.run.backtest import Scorer, Settings, backtest
+from optiq.run.asking import Scorer
+from optiq.run.backtest import Settings, backtest
 from optiq.run.directory import RunDirectory
 from optiq.run.summary import Tally
 from optiq.trade.ledger import Columns

@@ -1,0 +1,202 @@
+"""The panel of a day that is still coming in, row by row."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from optiq.market import calendar, contracts
+from optiq.market.chain_row import ChainRow
+from optiq.market.panel import Panel, to_paisa
+from optiq.market.schema import FIELDS, PRICES, AnyArray, FloatArray, IntArray, TimeArray
+
+ROWS_AT_FIRST, CONTRACTS_AT_FIRST = 512, 256
+
+
+class Buffer:
+    """A growing (n_rows, n_contracts) field, laid out contract by contract, NaN where empty."""
+
+    def __init__(self) -> None:
+        self.all = np.full((CONTRACTS_AT_FIRST, ROWS_AT_FIRST), np.nan)
+
+    def put(self, row: int, columns: IntArray, values: FloatArray) -> None:
+        """Write one row's values; there is room for it."""
+        self.all[columns, row] = values
+
+    def make_room(self, n_rows: int, n_contracts: int) -> bool:
+        """Double what is too small; return whether the memory moved."""
+        shape = tuple(
+            have if need <= have else max(need, 2 * have)
+            for need, have in zip((n_contracts, n_rows), self.all.shape, strict=True)
+        )
+        if shape == self.all.shape:
+            return False
+        grown = np.full(shape, np.nan)
+        grown[: self.all.shape[0], : self.all.shape[1]] = self.all
+        self.all = grown
+        return True
+
+    def first(self, n_rows: int, n_contracts: int) -> FloatArray:
+        """Return a copy of the rows so far, (n_rows, n_contracts), contiguous per contract."""
+        return self.all[:n_contracts, :n_rows].copy().T
+
+
+class Contracts:
+    """The contracts seen so far, in order of first appearance; a column never moves."""
+
+    def __init__(self, underlying: str, date: dt.date) -> None:
+        self._underlying, self._date = underlying, date
+        self._column: dict[tuple[int, float, int], int] = {}
+        self.expiry: TimeArray = np.empty(0, "datetime64[D]")
+        self.strike: FloatArray = np.empty(0)
+        self.right: IntArray = np.empty(0, np.int64)
+        self.lot: IntArray = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def columns_of(self, row: ChainRow) -> IntArray:
+        """Return the column of each contract of a row, adding the new ones."""
+        days = row.expiry.astype("datetime64[D]").astype(np.int64)
+        keys = list(zip(days.tolist(), row.strike.tolist(), row.right.tolist(), strict=True))
+        known = len(self._column)
+        columns = [self._column.setdefault(key, len(self._column)) for key in keys]
+        if len(self._column) > known:
+            self._add(row, np.array(columns) >= known)
+        return np.array(columns, np.int64)
+
+    def _add(self, row: ChainRow, new: AnyArray) -> None:
+        expiry = row.expiry[new].astype("datetime64[D]")
+        self.expiry = np.append(self.expiry, expiry)
+        self.strike = np.append(self.strike, row.strike[new])
+        self.right = np.append(self.right, row.right[new])
+        self.lot = np.append(self.lot, contracts.lot_sizes(self._underlying, expiry, self._date))
+
+
+class Fields(Mapping[str, FloatArray]):
+    """The chain rows so far, each field copied together when first asked for."""
+
+    def __init__(self, buffers: Mapping[str, Buffer], n_rows: int, n_contracts: int) -> None:
+        self._buffers, self._shape = buffers, (n_rows, n_contracts)
+        self._copied: dict[str, FloatArray] = {}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        if name not in self._copied:
+            self._copied[name] = self._buffers[name].first(*self._shape)
+        return self._copied[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._buffers)
+
+    def __len__(self) -> int:
+        return len(self._buffers)
+
+
+class GrowingPanel:
+    """A session's rows as they arrive: prices of every row, all fields of the chain rows.
+
+    Strategies and models see the chain rows alone, so monitor rows, of which there may be ten
+    thousand a day, cost the walk three prices each and them nothing.
+    """
+
+    def __init__(self, underlying: str, date: dt.date, *, has_book: bool) -> None:
+        self.underlying, self.date, self.has_book = underlying, date, has_book
+        self.session = calendar.session(date, underlying)
+        self.contracts = Contracts(underlying, date)
+        self.prices = {name: Buffer() for name in PRICES}
+        self.n_rows, self.n_chain_rows = 0, 0
+        self.ts = np.empty(ROWS_AT_FIRST, "datetime64[us]")
+        self.known = np.empty(ROWS_AT_FIRST, "datetime64[us]")
+        self.is_chain = np.zeros(ROWS_AT_FIRST, np.bool_)
+        self.spot = np.full(ROWS_AT_FIRST, np.nan)
+        self._chain = {name: Buffer() for name in FIELDS}
+        self._forward: list[dict[int, float]] = []
+
+    def append(self, row: ChainRow) -> int:
+        """Add a row and return its number; it must be later than the last."""
+        if self.n_rows and row.ts <= self.ts[self.n_rows - 1]:
+            raise ValueError(f"row of {row.ts} after one of {self.ts[self.n_rows - 1]}")
+        number = self.n_rows
+        columns = self.contracts.columns_of(row)
+        self._make_room(number + 1)
+        self.ts[number], self.known[number] = row.ts, max(row.known, row.ts)
+        self.is_chain[number], self.spot[number] = row.is_chain, row.spot
+        for name in PRICES:
+            if name in row.fields:
+                self.prices[name].put(number, columns, to_paisa(row.fields[name]))
+        self.n_rows += 1
+        if row.is_chain:
+            self._append_chain(row, columns)
+        return number
+
+    def _append_chain(self, row: ChainRow, columns: IntArray) -> None:
+        at = self.n_chain_rows
+        for name, buffer in self._chain.items():
+            buffer.make_room(at + 1, len(self.contracts))
+            if name in row.fields:
+                values = np.asarray(row.fields[name], np.float64)
+                buffer.put(at, columns, to_paisa(values) if name in PRICES else values)
+        self.n_chain_rows += 1
+        self._forward.append(self._forwards_of(at))
+
+    def _make_room(self, n_rows: int) -> None:
+        for buffer in self.prices.values():
+            buffer.make_room(n_rows, len(self.contracts))
+        if n_rows > len(self.ts):
+            more = len(self.ts)
+            self.ts = np.append(self.ts, np.empty(more, "datetime64[us]"))
+            self.known = np.append(self.known, np.empty(more, "datetime64[us]"))
+            self.is_chain = np.append(self.is_chain, np.zeros(more, np.bool_))
+            self.spot = np.append(self.spot, np.full(more, np.nan))
+
+    def last_chain(self, name: str) -> FloatArray:
+        """Return one field of the latest chain row, (n_contracts,)."""
+        return self._chain[name].all[: len(self.contracts), self.n_chain_rows - 1]
+
+    def chain_panel(self) -> Panel:
+        """Return the chain rows so far as the panel that strategies and models see."""
+        rows = np.flatnonzero(self.is_chain[: self.n_rows])
+        fields = Fields(self._chain, self.n_chain_rows, len(self.contracts))
+        panel = self._panel(rows, fields)
+        days = panel.expiries.astype(np.int64).tolist()
+        forward = [[row.get(day, np.nan) for day in days] for row in self._forward]
+        panel.__dict__["forward_by_expiry"] = np.array(forward, np.float64).reshape(-1, len(days))
+        return panel
+
+    def panel(self) -> Panel:
+        """Return all rows so far with their prices, and nothing but prices on monitor rows."""
+        rows = np.arange(self.n_rows)
+        return self._panel(rows, Fields(self.prices, self.n_rows, len(self.contracts)))
+
+    def _panel(self, rows: IntArray, fields: Mapping[str, FloatArray]) -> Panel:
+        return Panel(
+            underlying=self.underlying,
+            date=self.date,
+            ts=self.ts[rows],
+            known=self.known[rows],
+            is_chain=self.is_chain[rows],
+            spot=self.spot[rows],
+            expiry=self.contracts.expiry,
+            strike=self.contracts.strike,
+            right=self.contracts.right,
+            lot=self.contracts.lot,
+            open_minute=self.session.open_minute,
+            close_minute=self.session.close_minute,
+            has_book=self.has_book,
+            fields=fields,
+        )
+
+    def _forwards_of(self, at: int) -> dict[int, float]:
+        """Return the forward of each expiry at one chain row; it depends on that row alone."""
+        n_contracts = len(self.contracts)
+        row = np.array([np.flatnonzero(self.is_chain[: self.n_rows])[at]])
+        alone = {
+            name: np.asfortranarray(buffer.all[:n_contracts, at : at + 1].T)
+            for name, buffer in self._chain.items()
+        }
+        panel = replace(self._panel(row, alone))
+        days = panel.expiries.astype(np.int64).tolist()
+        return dict(zip(days, panel.forward_by_expiry[0].tolist(), strict=True))

@@ -1,0 +1,153 @@
+"""A session walked as its rows arrive: the strategies and the walk of a backtest, row by row."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optiq.market.chain_row import ChainRow
+from optiq.market.context import Context
+from optiq.market.growing_panel import GrowingPanel
+from optiq.market.panel import Panel
+from optiq.market.schema import IntArray
+from optiq.run.asking import Scorer, ask_about_last
+from optiq.run.backtest import Settings
+from optiq.run.walk_tape import WalkTape
+from optiq.trade.book import ORDER, Book, Given, Records, Stage, Status
+from optiq.trade.charges import schedule
+from optiq.trade.sizing import require_capital
+from optiq.trade.strategies import Strategy
+from optiq.trade.terms import own_terms_of, rules_of, terms_of
+from optiq.trade.walk import advance_rows, finish_day
+
+ORDERS_AT_FIRST = 65_536
+MOST_POSITIONS = 4096
+"""Room for positions where no limit says less; a session never comes near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one row did.
+
+    Attributes
+    ----------
+    row
+        Its number.
+    decided
+        Numbers of the orders decided on it.
+    settled
+        Numbers of earlier orders that filled, expired or were cancelled on it.
+    leaving, left
+        Positions whose exit was decided on it, and filled on it; copies of their records.
+    """
+
+    row: int
+    decided: IntArray
+    settled: IntArray
+    leaving: Records
+    left: Records
+
+
+class DayInProgress:
+    """One underlying's session so far: its rows, the orders asked for, and their walk."""
+
+    def __init__(
+        self,
+        underlying: str,
+        date: dt.date,
+        context: Context,
+        strategies: Sequence[Strategy],
+        settings: Settings,
+        *,
+        has_book: bool,
+        scorer: Scorer | None = None,
+    ) -> None:
+        self.rows = GrowingPanel(underlying, date, has_book=has_book)
+        self.context, self.strategies, self.settings = context, list(strategies), settings
+        self.scorer = scorer
+        self.schedule = schedule(underlying, date, settings.broker)
+        self._orders = np.empty(ORDERS_AT_FIRST, ORDER)
+        self.n_orders = 0
+        self.given, self.book = self._opened()
+
+    @property
+    def orders(self) -> Records:
+        """The orders asked for so far."""
+        return self._orders[: self.n_orders]
+
+    def take(self, row: ChainRow) -> Step:
+        """Add a row, ask the strategies about it if it is a chain row, and walk it."""
+        number = self.rows.append(row)
+        chain = self.rows.chain_panel() if row.is_chain else None
+        if chain is not None:
+            self._ask(chain, number)
+        new_contracts = self.tape.show(number, chain)
+        self.given = self.given._replace(
+            quotes=self.tape.quotes, orders=self.orders, risk=self.tape.risk
+        )
+        if new_contracts:
+            self.given = self.given._replace(rules=rules_of(self.rows.panel()))
+        return self._walk(number)
+
+    def finish(self) -> Step:
+        """End the session: pending entries expire, whatever is open leaves."""
+        waiting, closed = self._waiting(), int(self.book.day["n_closed"][0])
+        last = self.rows.n_rows - 1
+        finish_day(self.given, self.book)
+        left = self.book.closed[closed : int(self.book.day["n_closed"][0])].copy()
+        leaving = left[left["exit_decided_row"] == last]
+        return Step(last, np.empty(0, np.int64), waiting, leaving, left)
+
+    def _ask(self, chain: Panel, number: int) -> None:
+        new = ask_about_last(chain, self.context, self.strategies, number, self.scorer)
+        needed = self.n_orders + len(new)
+        if needed > len(self._orders):
+            room = max(needed, 2 * len(self._orders))
+            self._orders = np.append(self.orders, np.empty(room - self.n_orders, ORDER))
+            status = np.zeros(room, np.int8)
+            status[: self.n_orders] = self.book.status[: self.n_orders]
+            self.book = self.book._replace(status=status)
+        self._orders[self.n_orders : needed] = new
+        self.n_orders = needed
+
+    def _walk(self, number: int) -> Step:
+        first = int(self.book.day["next_order"][0])
+        waiting, closed = self._waiting(), int(self.book.day["n_closed"][0])
+        advance_rows(number, number + 1, self.given, self.book)
+        day = self.book.day[0]
+        active = self.book.active[: int(day["n_active"])]
+        left = self.book.closed[closed : int(day["n_closed"])].copy()
+        both = np.concatenate([left, active[active["stage"] == Stage.LEAVING]])
+        return Step(
+            row=number,
+            decided=np.arange(first, int(day["next_order"])),
+            settled=waiting[self.book.status[waiting] != Status.PENDING],
+            leaving=both[both["exit_decided_row"] == number],
+            left=left,
+        )
+
+    def _waiting(self) -> IntArray:
+        active = self.book.active[: int(self.book.day["n_active"][0])]
+        waiting: IntArray = active["order"][active["stage"] == Stage.PENDING]
+        return waiting.copy()
+
+    def _opened(self) -> tuple[Given, Book]:
+        limits, own = self.settings.limits, [s.limits for s in self.strategies]
+        require_capital(self.settings.sizing, limits.capital)
+        panel = self.rows.panel()
+        terms = terms_of(panel, self.settings.walk, limits, self.settings.sizing, own)
+        self.tape = WalkTape(self.rows, needs_margin=bool(terms["needs_pricing"][0]))
+        given = Given(
+            quotes=self.tape.quotes,
+            orders=self.orders,
+            terms=terms,
+            own=own_terms_of(own),
+            rates=self.schedule.rates,
+            rules=rules_of(panel),
+            risk=self.tape.risk,
+        )
+        room = min(limits.max_open, MOST_POSITIONS), limits.max_trades_per_day
+        return given, Book.opened(ORDERS_AT_FIRST, *room, len(own))

@@ -1,0 +1,87 @@
+"""What the walk reads of a day that is still coming in: the rows' own memory, never copied."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optiq.market.contracts import expiry_close_utc
+from optiq.market.growing_panel import GrowingPanel
+from optiq.market.panel import Panel
+from optiq.market.schema import FloatArray, IntArray
+from optiq.trade.book import Quotes, Risk
+
+
+class WalkTape:
+    """The arrays of a growing panel as the compiled walk wants them.
+
+    They are as long as the panel has room for; the walk reads only rows that have arrived.
+    """
+
+    def __init__(self, rows: GrowingPanel, *, needs_margin: bool) -> None:
+        self._rows, self._needs_margin = rows, needs_margin
+        self._chain_count: IntArray = np.zeros(0, np.int64)
+        self._forward: FloatArray = np.empty((0, 0))
+        self._volatility: FloatArray = np.empty((0, 0))
+        self.quotes = self._quotes()
+        self.risk = self._risk()
+
+    def show(self, number: int, chain: Panel | None) -> bool:
+        """Take in row ``number``, with the chain so far on a chain row; tell of new contracts."""
+        rows = self._rows
+        new_contracts = len(self.quotes.strike) != len(rows.contracts)
+        if new_contracts or self.quotes.ltp.base is not rows.prices["ltp"].all:
+            self.quotes = self._quotes()
+        earlier = self._chain_count[number - 1] if number else 0
+        self._chain_count[number] = earlier + (chain is not None)
+        if self._needs_margin:
+            self._show_margin(number, chain, new_contracts)
+        return new_contracts
+
+    def _quotes(self) -> Quotes:
+        rows, contracts = self._rows, self._rows.contracts
+        room = len(rows.ts) - len(self._chain_count)
+        self._chain_count = np.append(self._chain_count, np.zeros(room, np.int64))
+        ltp, bid, ask = (rows.prices[name].all.T for name in ("ltp", "bid", "ask"))
+        return Quotes(
+            ts=rows.ts.view(np.int64),
+            known=rows.known.view(np.int64),
+            is_chain=rows.is_chain,
+            chain_count=self._chain_count,
+            spot=rows.spot,
+            ltp=ltp,
+            bid=bid if rows.has_book else ltp,
+            ask=ask if rows.has_book else ltp,
+            strike=contracts.strike,
+            right=contracts.right,
+            expiry=contracts.expiry.astype(np.int64),
+            lot=contracts.lot,
+            has_book=rows.has_book,
+        )
+
+    def _show_margin(self, number: int, chain: Panel | None, new_contracts: bool) -> None:
+        shape = self.quotes.ltp.shape
+        if self._forward.shape != shape:
+            self._forward = _grown(self._forward, shape)
+            self._volatility = _grown(self._volatility, shape)
+        if new_contracts or self.risk.forward is not self._forward:
+            self.risk = self._risk()
+        if chain is not None:
+            n_contracts = chain.n_contracts
+            self._forward[number, :n_contracts] = chain.forward_by_expiry[-1, chain.expiry_index]
+            self._volatility[number, :n_contracts] = self._rows.last_chain("iv")
+
+    def _risk(self) -> Risk:
+        contracts = self._rows.contracts
+        close = expiry_close_utc(contracts.expiry, self._rows.underlying)
+        return Risk(
+            forward=self._forward,
+            volatility=self._volatility,
+            expiry_close_us=close.astype("datetime64[us]").astype(np.int64),
+            expires_today=contracts.expiry == np.datetime64(self._rows.date, "D"),
+        )
+
+
+def _grown(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    grown = np.full(shape, np.nan)
+    grown[: values.shape[0], : values.shape[1]] = values
+    return grown
