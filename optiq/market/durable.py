@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from optiq.errors import AccessError, CannotCreateError, StorageError
+from optiq.errors import AccessError, BusyError, CannotCreateError, StorageError
 
 
 def durable_write(path: Path, text: str) -> None:
@@ -21,6 +24,29 @@ def durable_write(path: Path, text: str) -> None:
         sync_folder(path.parent)
     except OSError as reason:
         raise storage_error(path, reason) from reason
+
+
+@contextmanager
+def held(path: Path, busy: str, hint: str) -> Iterator[None]:
+    """Hold a lock file; `BusyError`, naming the holder, when another process does.
+
+    The system frees it when its holder dies, however that happens. The file itself stays: a lock
+    file that is deleted can be held twice.
+    """
+    try:
+        handle = path.open("a+", encoding="utf-8")
+    except OSError as reason:
+        raise storage_error(path, reason) from reason
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            handle.seek(0)
+            raise BusyError(f"{busy} ({handle.read().strip() or 'starting'})", hint) from taken
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()}\n")
+        handle.flush()
+        yield
 
 
 def make_folder(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -26,22 +25,23 @@ class Buffer:
         """Write one row's values; there is room for it."""
         self.all[columns, row] = values
 
-    def make_room(self, n_rows: int, n_contracts: int) -> bool:
-        """Double what is too small; return whether the memory moved."""
-        shape = tuple(
-            have if need <= have else max(need, 2 * have)
-            for need, have in zip((n_contracts, n_rows), self.all.shape, strict=True)
-        )
-        if shape == self.all.shape:
-            return False
+    def make_room(self, n_rows: int, n_contracts: int) -> None:
+        """Double what is too small."""
+        have_contracts, have_rows = self.all.shape
+        if n_contracts <= have_contracts and n_rows <= have_rows:
+            return
+        shape = _room(have_contracts, n_contracts), _room(have_rows, n_rows)
         grown = np.full(shape, np.nan)
-        grown[: self.all.shape[0], : self.all.shape[1]] = self.all
+        grown[:have_contracts, :have_rows] = self.all
         self.all = grown
-        return True
 
     def first(self, n_rows: int, n_contracts: int) -> FloatArray:
         """Return a copy of the rows so far, (n_rows, n_contracts), contiguous per contract."""
         return self.all[:n_contracts, :n_rows].copy().T
+
+
+def _room(have: int, need: int) -> int:
+    return have if need <= have else max(need, 2 * have)
 
 
 class Contracts:
@@ -152,15 +152,15 @@ class GrowingPanel:
             self.is_chain = np.append(self.is_chain, np.zeros(more, np.bool_))
             self.spot = np.append(self.spot, np.full(more, np.nan))
 
-    def last_chain(self, name: str) -> FloatArray:
-        """Return one field of the latest chain row, (n_contracts,)."""
-        return self._chain[name].all[: len(self.contracts), self.n_chain_rows - 1]
+    @property
+    def chain_rows(self) -> IntArray:
+        """The rows so far that are chain snapshots."""
+        return np.flatnonzero(self.is_chain[: self.n_rows])
 
     def chain_panel(self) -> Panel:
         """Return the chain rows so far as the panel that strategies and models see."""
-        rows = np.flatnonzero(self.is_chain[: self.n_rows])
         fields = Fields(self._chain, self.n_chain_rows, len(self.contracts))
-        panel = self._panel(rows, fields)
+        panel = self._panel(self.chain_rows, fields)
         days = panel.expiries.astype(np.int64).tolist()
         forward = [[row.get(day, np.nan) for day in days] for row in self._forward]
         panel.__dict__["forward_by_expiry"] = np.array(forward, np.float64).reshape(-1, len(days))
@@ -192,11 +192,11 @@ class GrowingPanel:
     def _forwards_of(self, at: int) -> dict[int, float]:
         """Return the forward of each expiry at one chain row; it depends on that row alone."""
         n_contracts = len(self.contracts)
-        row = np.array([np.flatnonzero(self.is_chain[: self.n_rows])[at]])
+        row = self.chain_rows[at : at + 1]
         alone = {
             name: np.asfortranarray(buffer.all[:n_contracts, at : at + 1].T)
             for name, buffer in self._chain.items()
         }
-        panel = replace(self._panel(row, alone))
+        panel = self._panel(row, alone)
         days = panel.expiries.astype(np.int64).tolist()
         return dict(zip(days, panel.forward_by_expiry[0].tolist(), strict=True))

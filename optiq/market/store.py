@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,16 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from optiq.errors import (
-    BusyError,
-    DamagedError,
-    MissingDataError,
-)
+from optiq.errors import DamagedError, MissingDataError
 from optiq.market import chain_file
 from optiq.market.context import Context
 from optiq.market.day_arrays import Columns, sort_order, take
 from optiq.market.day_summary import summarise
-from optiq.market.durable import durable_write, make_folder, storage_error, sync_folder
+from optiq.market.durable import durable_write, held, make_folder, storage_error, sync_folder
 from optiq.market.manifest import DayManifest, DayPlace, SourceEntry, SpotRecord, load, places
 from optiq.market.panel import Panel
 from optiq.market.schema import PRICES, AnyArray, FloatArray
@@ -132,14 +127,8 @@ class Store:
     def lock(self) -> Iterator[None]:
         """Hold the store for writing; BusyError when another process does."""
         make_folder(self.root)
-        with (self.root / ".lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as taken:
-                raise BusyError(
-                    f"{self.root}: another process is writing to this store",
-                    "wait for it to end, or give another --store",
-                ) from taken
+        busy = f"{self.root}: another process is writing to this store"
+        with held(self.root / ".lock", busy, "wait for it to end, or give another --store"):
             yield
 
     def finish_interrupted(self) -> list[DayPlace]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from optiq.market.context import Context
 from optiq.market.panel import Panel
-from optiq.market.schema import AnyArray, FloatArray
+from optiq.market.schema import AnyArray, FloatArray, IntArray
 from optiq.trade.book import Records, queue
 from optiq.trade.orders import Orders
 from optiq.trade.strategies import Strategy
@@ -19,32 +19,31 @@ Scorer = Callable[[Panel, Context, Orders], FloatArray]
 
 
 def ask(
-    panel: Panel, context: Context, strategies: Sequence[Strategy], scorer: Scorer | None = None
-) -> Records:
-    """Return the orders of all strategies on a panel's rows, scored, as the walk wants them."""
-    chain = panel.chain_only
-    asked = [strategy.entries(chain, context) for strategy in strategies]
-    scores = None if scorer is None else [scorer(chain, context, orders) for orders in asked]
-    on_all = [replace(orders, row=panel.chain_rows[orders.row]) for orders in asked]
-    return queue(on_all, scores)
-
-
-def ask_about_last(
     chain: Panel,
+    rows: IntArray,
     context: Context,
     strategies: Sequence[Strategy],
-    row: int,
     scorer: Scorer | None = None,
+    *,
+    since: int = 0,
 ) -> Records:
-    """Return the orders of a chain panel's last row, as decided on row ``row`` of the day.
+    """Return the orders of all strategies, scored, as the walk wants them.
 
-    Their index counts a strategy's orders from the open, as it does when the whole day is asked.
+    Parameters
+    ----------
+    chain
+        The chain rows of a day, or of a day so far.
+    rows : (chain.n_rows,) int
+        Which row of the day each of them is.
+    since
+        Orders of earlier chain rows are left out; the others count them in their index, so that
+        asking row by row gives the records of asking once.
     """
-    last = chain.n_rows - 1
     asked = [strategy.entries(chain, context) for strategy in strategies]
-    now = [orders.take(orders.row == last) for orders in asked]
-    scores = None if scorer is None else [scorer(chain, context, orders) for orders in now]
-    records = queue([replace(orders, row=np.full(len(orders), row)) for orders in now], scores)
-    earlier: AnyArray = np.array([len(orders) for orders in asked]) - [len(part) for part in now]
-    records["index"] += earlier[records["strategy"]].astype(np.int32)
+    new = asked if since == 0 else [orders.take(orders.row >= since) for orders in asked]
+    scores = None if scorer is None else [scorer(chain, context, orders) for orders in new]
+    records = queue([replace(orders, row=rows[orders.row]) for orders in new], scores)
+    earlier: AnyArray = np.array([len(a) - len(n) for a, n in zip(asked, new, strict=True)])
+    if since and len(records):
+        records["index"] += earlier[records["strategy"]].astype(np.int32)
     return records

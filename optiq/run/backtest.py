@@ -74,7 +74,7 @@ def backtest_day(
     compare_instant: bool = True,
 ) -> DayResult:
     """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it."""
-    orders = ask(panel, context, strategies, scorer)
+    orders = ask(panel.chain_only, panel.chain_rows, context, strategies, scorer)
     charges = schedule(panel.underlying, panel.date, settings.broker)
     rules = rules_of(panel)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from optiq.market.context import Context
 from optiq.market.growing_panel import GrowingPanel
 from optiq.market.panel import Panel
 from optiq.market.schema import IntArray
-from optiq.run.asking import Scorer, ask_about_last
+from optiq.run.asking import Scorer, ask
 from optiq.run.backtest import Settings
 from optiq.run.walk_tape import WalkTape
 from optiq.trade.book import ORDER, Book, Given, Records, Stage, Status
@@ -38,15 +38,17 @@ class Step:
         Its number.
     decided
         Numbers of the orders decided on it.
-    settled
-        Numbers of earlier orders that filled, expired or were cancelled on it.
-    leaving, left
-        Positions whose exit was decided on it, and filled on it; copies of their records.
+    ended
+        Numbers of earlier orders that expired or were cancelled on it.
+    entered, leaving, left
+        Positions that were entered on it, whose exit was decided on it, and that left on it;
+        copies of their records.
     """
 
     row: int
     decided: IntArray
-    settled: IntArray
+    ended: IntArray
+    entered: Records
     leaving: Records
     left: Records
 
@@ -80,17 +82,28 @@ class DayInProgress:
 
     def take(self, row: ChainRow) -> Step:
         """Add a row, ask the strategies about it if it is a chain row, and walk it."""
-        number = self.rows.append(row)
-        chain = self.rows.chain_panel() if row.is_chain else None
+        (step,) = self.take_all([row])
+        return step
+
+    def take_all(self, rows: Sequence[ChainRow]) -> Iterator[Step]:
+        """Add rows, ask the strategies once about all of them, and walk one after the other.
+
+        What strategies say of a row does not depend on later ones, so the steps are those of
+        taking each row by itself.
+        """
+        first, first_chain = self.rows.n_rows, self.rows.n_chain_rows
+        for row in rows:
+            self.rows.append(row)
+        chain = self.rows.chain_panel() if self.rows.n_chain_rows > first_chain else None
         if chain is not None:
-            self._ask(chain, number)
-        new_contracts = self.tape.show(number, chain)
+            self._ask(chain, first_chain)
+        new_contracts = self.tape.show(first, chain)
         self.given = self.given._replace(
             quotes=self.tape.quotes, orders=self.orders, risk=self.tape.risk
         )
         if new_contracts:
             self.given = self.given._replace(rules=rules_of(self.rows.panel()))
-        return self._walk(number)
+        return map(self._walk, range(first, self.rows.n_rows))
 
     def finish(self) -> Step:
         """End the session: pending entries expire, whatever is open leaves."""
@@ -99,10 +112,11 @@ class DayInProgress:
         finish_day(self.given, self.book)
         left = self.book.closed[closed : int(self.book.day["n_closed"][0])].copy()
         leaving = left[left["exit_decided_row"] == last]
-        return Step(last, np.empty(0, np.int64), waiting, leaving, left)
+        return Step(last, np.empty(0, np.int64), waiting, left[:0], leaving, left)
 
-    def _ask(self, chain: Panel, number: int) -> None:
-        new = ask_about_last(chain, self.context, self.strategies, number, self.scorer)
+    def _ask(self, chain: Panel, since: int) -> None:
+        rows = self.rows.chain_rows
+        new = ask(chain, rows, self.context, self.strategies, self.scorer, since=since)
         needed = self.n_orders + len(new)
         if needed > len(self._orders):
             room = max(needed, 2 * len(self._orders))
@@ -121,10 +135,12 @@ class DayInProgress:
         active = self.book.active[: int(day["n_active"])]
         left = self.book.closed[closed : int(day["n_closed"])].copy()
         both = np.concatenate([left, active[active["stage"] == Stage.LEAVING]])
+        is_open = active["stage"] == Stage.OPEN
         return Step(
             row=number,
             decided=np.arange(first, int(day["next_order"])),
-            settled=waiting[self.book.status[waiting] != Status.PENDING],
+            ended=waiting[self.book.status[waiting] > Status.FILLED],
+            entered=active[is_open & (active["entry_row"] == number)],
             leaving=both[both["exit_decided_row"] == number],
             left=left,
         )

@@ -25,16 +25,20 @@ class WalkTape:
         self.quotes = self._quotes()
         self.risk = self._risk()
 
-    def show(self, number: int, chain: Panel | None) -> bool:
-        """Take in row ``number``, with the chain so far on a chain row; tell of new contracts."""
+    def show(self, first: int, chain: Panel | None) -> bool:
+        """Take in the rows from ``first`` on, and tell whether contracts came with them.
+
+        ``chain`` holds the chain rows so far; None where none of the new rows is one.
+        """
         rows = self._rows
         new_contracts = len(self.quotes.strike) != len(rows.contracts)
         if new_contracts or self.quotes.ltp.base is not rows.prices["ltp"].all:
             self.quotes = self._quotes()
-        earlier = self._chain_count[number - 1] if number else 0
-        self._chain_count[number] = earlier + (chain is not None)
+        new = np.arange(first, rows.n_rows)
+        earlier = self._chain_count[first - 1] if first else 0
+        self._chain_count[new] = earlier + np.cumsum(rows.is_chain[new])
         if self._needs_margin:
-            self._show_margin(number, chain, new_contracts)
+            self._show_margin(new[rows.is_chain[new]], chain, new_contracts)
         return new_contracts
 
     def _quotes(self) -> Quotes:
@@ -58,7 +62,7 @@ class WalkTape:
             has_book=rows.has_book,
         )
 
-    def _show_margin(self, number: int, chain: Panel | None, new_contracts: bool) -> None:
+    def _show_margin(self, new: IntArray, chain: Panel | None, new_contracts: bool) -> None:
         shape = self.quotes.ltp.shape
         if self._forward.shape != shape:
             self._forward = _grown(self._forward, shape)
@@ -66,9 +70,10 @@ class WalkTape:
         if new_contracts or self.risk.forward is not self._forward:
             self.risk = self._risk()
         if chain is not None:
-            n_contracts = chain.n_contracts
-            self._forward[number, :n_contracts] = chain.forward_by_expiry[-1, chain.expiry_index]
-            self._volatility[number, :n_contracts] = self._rows.last_chain("iv")
+            n_contracts, last = chain.n_contracts, slice(chain.n_rows - len(new), None)
+            forward = chain.forward_by_expiry[last]
+            self._forward[new, :n_contracts] = forward[:, chain.expiry_index]
+            self._volatility[new, :n_contracts] = chain.iv[last]
 
     def _risk(self) -> Risk:
         contracts = self._rows.contracts

@@ -1,0 +1,282 @@
+"""A session's journal: what was seen and done, in order, written before it is shown.
+
+One SQLite file in WAL mode with ``synchronous=FULL``. Every event carries the digest of all before
+it. Beside the file lies its head, which also says what the file looked like, so that one changed
+byte anywhere is found: in an event, in an unused page, or in the log, whose damaged tail SQLite
+would drop in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from optiq.errors import BusyError, DamagedError, MissingDataError, StorageError
+from optiq.market.durable import held, make_folder, storage_error
+from optiq.run.journal_head import Head, digest_of, read_head, write_head
+
+NAME, HEAD_NAME, LOCK_NAME = "journal.sqlite", "journal.head", "lock"
+APPLICATION_ID = 0x6F707471
+"""``optq``: how a reader of SQLite files tells a journal."""
+SETTLE_EVERY = 512
+"""Commits between two moves of the log into the file; each takes some milliseconds."""
+
+_START = hashlib.sha256(b"optiq journal 1").digest()
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+BEGIN IMMEDIATE;
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    row INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    sha BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER event_stays BEFORE UPDATE ON event
+    BEGIN SELECT RAISE(ABORT, 'a journal is never changed'); END;
+CREATE TRIGGER event_remains BEFORE DELETE ON event
+    BEGIN SELECT RAISE(ABORT, 'a journal is never shortened'); END;
+CREATE VIEW told AS
+    SELECT seq, kind, row, CAST(body AS TEXT) AS body FROM event WHERE kind != 'row';
+COMMIT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the journal.
+
+    ``row`` is the number of the session's row it belongs to, -1 before the first; ``body`` a
+    row's bytes (kind ``row``), else JSON.
+    """
+
+    kind: str
+    row: int
+    body: bytes
+
+    @classmethod
+    def of(cls, kind: str, row: int, told: Any) -> Event:
+        """Return an event that tells something in JSON; the same thing gives the same bytes."""
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return cls(kind, row, text.encode())
+
+    @property
+    def told(self) -> Any:
+        """What a JSON event tells."""
+        return json.loads(self.body)
+
+    def digest_after(self, before: bytes) -> bytes:
+        """Return the digest of the journal up to and with this event."""
+        head = f"{self.kind} {self.row} {len(self.body)} ".encode()
+        return hashlib.sha256(before + head + self.body).digest()
+
+
+class Journal:
+    """A session's journal, open for writing; one process at a time holds it.
+
+    Opening verifies all of it: `DamagedError` where it is not what was written, `BusyError` where
+    another process has it. ``events`` is what it held when it was opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        make_folder(folder)
+        with ExitStack() as undo:
+            busy = f"session {folder.name} is running"
+            undo.enter_context(held(folder / LOCK_NAME, busy, "give another --session, or stop it"))
+            head = _existing_head(self.path)
+            self._head = _descriptor(folder / HEAD_NAME)
+            undo.callback(os.close, self._head)
+            with self._told():
+                self._database = _connected(self.path)
+                undo.callback(self._database.close)
+                if head is None:
+                    self._database.executescript(_SCHEMA)
+                self.events = _verified(self._database, self.path, head)
+                self.seq, self._sha = len(self.events), _last_digest(self.events)
+                self._settle()
+            self._undo = undo.pop_all()
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Commit events as one transaction; when this returns they are on disk.
+
+        `StorageError` or `BusyError` where they cannot be: then none of them is, and the journal
+        takes no more.
+        """
+        seq, sha, records = self.seq, self._sha, []
+        for event in events:
+            seq, sha = seq + 1, event.digest_after(sha)
+            records.append((seq, event.kind, event.row, event.body, sha))
+        with self._told():
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", records)
+            self._database.execute("COMMIT")
+        _step()
+        self.seq, self._sha = seq, sha
+        self._since_settled += 1
+        write_head(self._head, Head(seq, sha.hex(), self._file), durable=False)
+        _step()
+        if self._since_settled >= SETTLE_EVERY:
+            with self._told():
+                self._settle()
+
+    def _settle(self) -> None:
+        """Move the log into the file, so that the log stays short, and say what it looks like."""
+        write_head(self._head, Head(self.seq, self._sha.hex(), ""), durable=True)
+        _step()
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        _step()
+        self._file, self._since_settled = digest_of(self.path), 0
+        write_head(self._head, Head(self.seq, self._sha.hex(), self._file), durable=True)
+        _step()
+
+    def close(self) -> None:
+        """Settle and let go of the session."""
+        with self._undo, self._told():
+            self._settle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, StorageError | BusyError):  # what is on disk is whole; touch nothing
+            self._undo.close()
+        else:
+            self.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what SQLite and the system say into one line."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise BusyError(f"{self.path}: {error}", "who else has it open?") from error
+            raise StorageError(
+                f"{self.path}: {error}", "free some space and run the command again"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise DamagedError(f"{self.path}: {error}", "restore it from a copy") from error
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+
+
+def read_journal(folder: Path) -> tuple[Event, ...]:
+    """Return the verified events of a session that nobody need be writing.
+
+    `MissingDataError` where there is no such session, `DamagedError` where it is not as written.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise MissingDataError(f"no session in {folder}", "see `optiq sessions ls`")
+    head = _existing_head(path)
+    try:
+        # Without a log nobody writes; reading as if the file never changed leaves no files behind.
+        mode = "mode=ro" if path.with_name(f"{NAME}-wal").exists() else "immutable=1"
+        database = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
+        with closing(database):
+            return _verified(database, path, head)
+    except sqlite3.DatabaseError as error:
+        raise DamagedError(f"{path}: {error}", "restore it from a copy") from error
+
+
+def _existing_head(path: Path) -> Head | None:
+    """Return a journal's head, its file compared; None where there is no journal yet.
+
+    A journal that was killed while it was being made has a file without an event and no head, or
+    none of both: it is made anew.
+    """
+    head_path = path.with_name(HEAD_NAME)
+    if head_path.exists() and head_path.stat().st_size:
+        return _compared(path, head_path)
+    for part in (path, path.with_name(f"{NAME}-wal"), path.with_name(f"{NAME}-shm")):
+        if part == path and part.exists() and _has_events(part):
+            raise DamagedError(f"{head_path} is gone", "restore it from a copy")
+        part.unlink(missing_ok=True)
+    return None
+
+
+def _compared(path: Path, head_path: Path) -> Head:
+    """Return the head once it agrees with its file; a writer may be settling both right now."""
+    head = read_head(head_path)
+    while head.file and (not path.exists() or digest_of(path) != head.file):
+        before, head = head, read_head(head_path)
+        if head.file == before.file:
+            raise DamagedError(f"{path} is not as it was written", "restore it from a copy")
+    return head
+
+
+def _has_events(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            return bool(database.execute("SELECT count(*) FROM event").fetchone()[0])
+    except sqlite3.DatabaseError:  # not a database yet, or without the table
+        return False
+
+
+def _descriptor(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("PRAGMA wal_autocheckpoint = 0")
+    return database
+
+
+def _verified(database: sqlite3.Connection, path: Path, head: Head | None) -> tuple[Event, ...]:
+    """Return all events, in order, each digest checked and none of the head's missing."""
+    (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        raise DamagedError(f"{path}: {verdict}", "restore it from a copy")
+    events: list[Event] = []
+    sha = _START
+    for seq, kind, row, body, written in database.execute("SELECT * FROM event ORDER BY seq"):
+        event = Event(kind, row, body)
+        sha = event.digest_after(sha)
+        if seq != len(events) + 1 or sha != written:
+            raise DamagedError(f"{path}: event {seq} is not as it was written")
+        events.append(event)
+        if head is not None and seq == head.seq and sha.hex() != head.sha:
+            raise DamagedError(f"{path}: event {seq} is not the one its head knows")
+    if head is not None and len(events) < head.seq:
+        raise DamagedError(
+            f"{path} ends at event {len(events)} of {head.seq}", "restore it from a copy"
+        )
+    return tuple(events)
+
+
+def _last_digest(events: Sequence[Event]) -> bytes:
+    sha = _START
+    for event in events:
+        sha = event.digest_after(sha)
+    return sha
+
+
+_steps = itertools.count(1)
+
+
+def _step() -> None:
+    """Die here when a test asks for it: the n-th durable step is a promise too."""
+    if os.environ.get("OPTIQ_TEST_DIE_AT") == str(next(_steps)):
+        os.kill(os.getpid(), signal.SIGKILL)
