@@ -26,7 +26,10 @@ from optiq.cli import (
     ingest,
     margin,
     report,
+    paper_run,
+    parity,
     rules,
+    sessions,
     simulate,
     strategies,
 )
@@ -62,6 +65,9 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (RESEARCH, "strategies", strategies.app),
     (RESEARCH, "margin", margin.margin),
     (RESEARCH, "features", features.features),
+    (EVERY_DAY, "paper-run", paper_run.paper_run),
+    (EVERY_DAY, "parity", parity.parity),
+    (EVERY_DAY, "sessions", sessions.app),
     (EVERY_DAY, "demo", demo.demo),
     (EVERY_DAY, "doctor", doctor.doctor),
 )

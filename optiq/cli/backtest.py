@@ -16,18 +16,11 @@ from optiq.cli.options import (
     JsonOption,
     SetOption,
     StoreOption,
+    StrategyOption,
     ToOption,
     UnderlyingOption,
 )
 
-StrategyOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--strategy",
-        metavar="NAME|all|FILE",
-        help="A strategy's name or a Python file; may be repeated. Without it, all that ship.",
-    ),
-]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="Folder of the run; without it, a new one in data/runs."),

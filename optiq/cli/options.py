@@ -166,3 +166,12 @@ AtOption = Annotated[
     dt.time | None,
     typer.Option("--at", metavar="HH:MM", help="Time of day, IST.", parser=parse_clock),
 ]
+StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategy",
+        metavar="NAME|all|FILE",
+        help="A strategy's name or a Python file; may be repeated. Without it, all that ship.",
+    ),
+]
+"""Use as ``strategy: StrategyOption = None``."""

@@ -95,6 +95,37 @@ class Fields(Mapping[str, FloatArray]):
         return len(self._buffers)
 
 
+class SpreadFields(Mapping[str, FloatArray]):
+    """The fields of all rows: prices of each, the others where a row is a chain snapshot."""
+
+    def __init__(
+        self,
+        prices: Mapping[str, FloatArray],
+        chain: Mapping[str, FloatArray],
+        chain_rows: IntArray,
+        n_rows: int,
+    ) -> None:
+        self._prices, self._chain = prices, chain
+        self._chain_rows, self._n_rows = chain_rows, n_rows
+        self._spread: dict[str, FloatArray] = {}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        if name in self._prices:
+            return self._prices[name]
+        if name not in self._spread:
+            chain = self._chain[name]
+            everywhere = np.full((chain.shape[1], self._n_rows), np.nan).T
+            everywhere[self._chain_rows] = chain
+            self._spread[name] = everywhere
+        return self._spread[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._chain)
+
+    def __len__(self) -> int:
+        return len(self._chain)
+
+
 class GrowingPanel:
     """A session's rows as they arrive: prices of every row, all fields of the chain rows.
 
@@ -167,9 +198,11 @@ class GrowingPanel:
         return panel
 
     def panel(self) -> Panel:
-        """Return all rows so far with their prices, and nothing but prices on monitor rows."""
-        rows = np.arange(self.n_rows)
-        return self._panel(rows, Fields(self.prices, self.n_rows, len(self.contracts)))
+        """Return all rows so far; monitor rows have their prices and nothing else."""
+        prices = Fields(self.prices, self.n_rows, len(self.contracts))
+        chain = Fields(self._chain, self.n_chain_rows, len(self.contracts))
+        everything = SpreadFields(prices, chain, self.chain_rows, self.n_rows)
+        return self._panel(np.arange(self.n_rows), everything)
 
     def _panel(self, rows: IntArray, fields: Mapping[str, FloatArray]) -> Panel:
         return Panel(

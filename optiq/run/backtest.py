@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -67,7 +67,7 @@ class DayResult:
 def backtest_day(
     panel: Panel,
     context: Context,
-    strategies: list[Strategy],
+    strategies: Sequence[Strategy],
     settings: Settings,
     scorer: Scorer | None = None,
     *,
@@ -75,24 +75,30 @@ def backtest_day(
 ) -> DayResult:
     """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it."""
     orders = ask(panel.chain_only, panel.chain_rows, context, strategies, scorer)
-    charges = schedule(panel.underlying, panel.date, settings.broker)
-    rules = rules_of(panel)
+    book = _walked(panel, orders, strategies, settings)
+    return day_result(panel, orders, book, strategies, settings, compare_instant=compare_instant)
 
-    def walked(walk: WalkSettings) -> Book:
-        own = [strategy.limits for strategy in strategies]
-        terms = (walk, settings.limits, settings.sizing, own, rules)
-        return walk_day(panel, orders, charges.rates, *terms)
 
-    book = walked(settings.walk)
-    instant = int(book.day["realised_paise"][0])
+def day_result(
+    panel: Panel,
+    orders: Records,
+    book: Book,
+    strategies: Sequence[Strategy],
+    settings: Settings,
+    *,
+    compare_instant: bool = True,
+) -> DayResult:
+    """Return a finished walk as the result of its day, with what a reader should know."""
+    rules, instant = rules_of(panel), int(book.day["realised_paise"][0])
     if compare_instant and settings.walk.latency_s > 0:
-        instant = int(walked(replace(settings.walk, latency_s=0.0)).day["realised_paise"][0])
+        at_once = replace(settings, walk=replace(settings.walk, latency_s=0.0))
+        instant = int(_walked(panel, orders, strategies, at_once).day["realised_paise"][0])
     return DayResult(
         panel=panel,
         orders=orders,
         book=book,
         strategies=tuple(strategy.name for strategy in strategies),
-        schedule=charges,
+        schedule=schedule(panel.underlying, panel.date, settings.broker),
         rules=rules,
         net_if_instant_paise=instant,
         notes=(
@@ -103,9 +109,17 @@ def backtest_day(
     )
 
 
+def _walked(
+    panel: Panel, orders: Records, strategies: Sequence[Strategy], settings: Settings
+) -> Book:
+    rates = schedule(panel.underlying, panel.date, settings.broker).rates
+    own = [strategy.limits for strategy in strategies]
+    return walk_day(panel, orders, rates, settings.walk, settings.limits, settings.sizing, own)
+
+
 def backtest(
     days: Iterable[tuple[Panel, Context]],
-    strategies: list[Strategy],
+    strategies: Sequence[Strategy],
     settings: Settings,
     scorer: Scorer | None = None,
     *,
@@ -125,7 +139,7 @@ def _notes_on_size(panel: Panel, book: Book, rules: Rules) -> Iterator[str]:
 
 
 def _notes(
-    panel: Panel, orders: Records, strategies: list[Strategy], settings: Settings
+    panel: Panel, orders: Records, strategies: Sequence[Strategy], settings: Settings
 ) -> Iterator[str]:
     session = calendar.session(panel.date, panel.underlying)
     if session.confidence != "high":

@@ -14,7 +14,7 @@ from optiq.market.growing_panel import GrowingPanel
 from optiq.market.panel import Panel
 from optiq.market.schema import IntArray
 from optiq.run.asking import Scorer, ask
-from optiq.run.backtest import Settings
+from optiq.run.backtest import DayResult, Settings, day_result
 from optiq.run.walk_tape import WalkTape
 from optiq.trade.book import ORDER, Book, Given, Records, Stage, Status
 from optiq.trade.charges import schedule
@@ -113,6 +113,12 @@ class DayInProgress:
         left = self.book.closed[closed : int(self.book.day["n_closed"][0])].copy()
         leaving = left[left["exit_decided_row"] == last]
         return Step(last, np.empty(0, np.int64), waiting, left[:0], leaving, left)
+
+    def result(self) -> DayResult:
+        """Return the finished day as a backtest of the same rows would."""
+        book = self.book._replace(status=self.book.status[: self.n_orders])
+        orders = self.orders.copy()
+        return day_result(self.rows.panel(), orders, book, self.strategies, self.settings)
 
     def _ask(self, chain: Panel, since: int) -> None:
         rows = self.rows.chain_rows

@@ -23,11 +23,10 @@ from typing import Any, Self
 
 from optiq.errors import BusyError, DamagedError, MissingDataError, StorageError
 from optiq.market.durable import held, make_folder, storage_error
+from optiq.market.ingest.session_journal import APPLICATION_ID
 from optiq.run.journal_head import Head, digest_of, read_head, write_head
 
 NAME, HEAD_NAME, LOCK_NAME = "journal.sqlite", "journal.head", "lock"
-APPLICATION_ID = 0x6F707471
-"""``optq``: how a reader of SQLite files tells a journal."""
 SETTLE_EVERY = 512
 """Commits between two moves of the log into the file; each takes some milliseconds."""
 
@@ -117,10 +116,8 @@ class Journal:
         for event in events:
             seq, sha = seq + 1, event.digest_after(sha)
             records.append((seq, event.kind, event.row, event.body, sha))
-        with self._told():
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._told(), self._transaction():
             self._database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", records)
-            self._database.execute("COMMIT")
         _step()
         self.seq, self._sha = seq, sha
         self._since_settled += 1
@@ -129,6 +126,17 @@ class Journal:
         if self._since_settled >= SETTLE_EVERY:
             with self._told():
                 self._settle()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
 
     def _settle(self) -> None:
         """Move the log into the file, so that the log stays short, and say what it looks like."""

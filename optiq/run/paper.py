@@ -51,7 +51,7 @@ class PaperSession:
 
     def __init__(self, journal: Journal, day: DayInProgress) -> None:
         self.journal, self.day = journal, day
-        self.is_over = False
+        self.is_over = walk_again(day, journal.events)
         self.faults: dict[str, int] = {}
 
     @property
@@ -59,21 +59,6 @@ class PaperSession:
         """When the last row was observed; None before the first."""
         rows = self.day.rows
         return rows.ts[rows.n_rows - 1] if rows.n_rows else None
-
-    def recover(self) -> int:
-        """Walk what the journal holds and compare; return the number of rows.
-
-        `DamagedError` naming the first difference where the walk says something else.
-        """
-        journaled = _by_row(self.journal.events)
-        rows = [ChainRow.from_bytes(e.body) for e in self.journal.events if e.kind == "row"]
-        for step in self.day.take_all(rows) if rows else ():
-            require_same(step.row, journaled[step.row], events_of(self.day, step))
-        if OVER in journaled:
-            step = self.day.finish()
-            require_same(step.row, journaled[OVER], self._finish_events(step))
-            self.is_over = True
-        return len(rows)
 
     def take(self, row: ChainRow) -> Step:
         """Walk one row; when this returns, the row and all that came of it are on disk."""
@@ -91,7 +76,7 @@ class PaperSession:
     def finish(self) -> Step:
         """End the session flat, and say so."""
         step = self.day.finish()
-        self.journal.append(self._finish_events(step))
+        self.journal.append(_finish_events(self.day, step))
         self.is_over = True
         return step
 
@@ -110,10 +95,26 @@ class PaperSession:
         for watcher in watchers:
             watcher.ended(step)
 
-    def _finish_events(self, step: Step) -> list[Event]:
-        realised = int(self.day.book.day["realised_paise"][0])
-        over = Event.of("over", OVER, {"realised_paise": realised})
-        return [*(replace(event, row=OVER) for event in events_of(self.day, step)), over]
+
+def walk_again(day: DayInProgress, events: Sequence[Event]) -> bool:
+    """Walk a fresh day through what a journal holds, and compare; return whether it is over.
+
+    `DamagedError` naming the first difference where the walk says something else.
+    """
+    journaled = _by_row(events)
+    rows = [ChainRow.from_bytes(event.body) for event in events if event.kind == "row"]
+    for step in day.take_all(rows) if rows else ():
+        require_same(step.row, journaled[step.row], events_of(day, step))
+    if OVER in journaled:
+        step = day.finish()
+        require_same(OVER, journaled[OVER], _finish_events(day, step))
+    return OVER in journaled
+
+
+def _finish_events(day: DayInProgress, step: Step) -> list[Event]:
+    realised = int(day.book.day["realised_paise"][0])
+    over = Event.of("over", OVER, {"realised_paise": realised})
+    return [*(replace(event, row=OVER) for event in events_of(day, step)), over]
 
 
 def require_same(row: int, journaled: Sequence[Event], walked: Iterable[Event]) -> None:

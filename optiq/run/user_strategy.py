@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from optiq.errors import StrategyError
@@ -53,6 +54,11 @@ def find_all(wanted: Sequence[str]) -> list[Strategy]:
     return found
 
 
+def tokens(strategies: list[Strategy]) -> tuple[str, ...]:
+    """Return what `find_all` takes to find the same strategies from any folder."""
+    return tuple(s.origin or s.name for s in strategies)
+
+
 def from_file(path: Path) -> Strategy:
     """Return the strategy in a Python file; its name is the file's stem."""
     if not path.is_file():
@@ -69,4 +75,4 @@ def from_file(path: Path) -> Strategy:
     except USER_CODE_ERRORS as error:
         line = getattr(error, "lineno", None) or line_in(spec.origin, error)
         raise StrategyError(f"{path}:{line}: {type(error).__name__}: {error}") from error
-    return from_module(path.stem, module)
+    return replace(from_module(path.stem, module), origin=str(path.resolve()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -103,6 +104,7 @@ class Schedule:
         )
 
 
+@cache
 def schedule(underlying: str, on: dt.date, broker: Broker = USUAL_BROKER) -> Schedule:
     """Return the charges in force; `RuleError` where a line has no row for that day."""
     rows = {name: _row(name, underlying, on) for name in LINES if name != "brokerage"}

@@ -18,6 +18,7 @@ FORMATS = {
     "bhavcopy": "bhavcopy",
     "nse_csv": "nse_csv",
     "flat": "flat",
+    "session": "session_journal",
     "sqlite": "sqlite_table",
     "parquet": "parquet_table",
     "csv": "csv_table",

@@ -42,6 +42,7 @@ class Strategy:
     needs: tuple[str, ...]
     about: str
     limits: StrategyLimits = NO_LIMITS
+    origin: str = ""
 
     def entries(self, panel: Panel, context: Context) -> Orders:
         """Return the checked orders of a panel; none where the day lacks what the rule needs."""

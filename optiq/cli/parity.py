@@ -1,0 +1,40 @@
+"""``optiq parity``: prove that a paper session was the backtest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optiq.cli.options import STORE, JsonOption, StoreOption
+
+
+def parity(
+    session: Annotated[str, typer.Argument(help="A session's name.")],
+    run: Annotated[
+        Path | None, typer.Argument(help="A backtest's folder to compare with as well.")
+    ] = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Walk a session's journaled rows again, row by row and all at once, and compare.
+
+    Zero mismatches, or exit 3 with the first row or trade that differs and both states.
+    """
+    from optiq.cli.output import emit
+    from optiq.cli.settings import run_settings
+    from optiq.run.parity import prove
+    from optiq.run.sessions import CONFIG, FOLDER, Ensemble, read_session
+
+    stored = read_session(store / FOLDER / session)
+    settings, strategies, _ = run_settings(list(stored.plan.strategies), stored.folder / CONFIG, [])
+    result = prove(stored, Ensemble(settings, strategies), run)
+    emit(
+        result,
+        as_json=as_json,
+        show=lambda screen: screen.print(
+            f"{result['session']}: {result['rows']:,} rows, {result['decisions']:,} decisions, "
+            f"{result['trades']:,} trades, [green]0 mismatches[/green]"
+        ),
+    )

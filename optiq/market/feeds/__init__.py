@@ -1,0 +1,1 @@
+"""Where rows come from while a session runs: one file a feed, one contract for all."""

@@ -1,0 +1,81 @@
+"""A paper session as plain lines, or as one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+from optiq.market.chain_row import ChainRow
+from optiq.market.schema import IST_OFFSET
+from optiq.report.money import rupees
+from optiq.run.day_in_progress import Step
+from optiq.run.journal import Event
+from optiq.run.paper import Fault, PaperSession
+from optiq.run.telling import events_of
+
+
+class PaperLines:
+    """Writes what happens, and nothing while nothing does; every line was committed before."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._session: PaperSession | None = None
+
+    def begin(self, session: PaperSession) -> None:
+        """Say what is resumed."""
+        self._session = session
+        if rows := session.day.rows.n_rows:
+            self._write({"event": "resumed", "rows": rows}, f"resumed after {rows} rows")
+
+    def row(self, row: ChainRow, step: Step) -> None:
+        """Tell of a row's exits and entries."""
+        self._tell(step, clock(row.ts))
+
+    def fault(self, fault: Fault) -> None:
+        """Tell of a poll that failed."""
+        told = {"event": "fault", "kind": fault.kind, "message": fault.message}
+        self._write(told, f"fault: {fault.kind}: {fault.message}")
+
+    def ended(self, step: Step) -> None:
+        """Tell of what left at the end."""
+        self._tell(step, "end     ")
+
+    def _tell(self, step: Step, when: str) -> None:
+        assert self._session is not None
+        for event in events_of(self._session.day, step):
+            if event.kind in ("entry", "leaving", "exit", "ended"):
+                told = {"event": event.kind, "time": when.strip(), "row": step.row, **event.told}
+                self._write(told, f"{when} {sentence(event)}")
+
+    def _write(self, told: dict[str, Any], line: str) -> None:
+        text = json.dumps(told, ensure_ascii=False) if self._as_json else line
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+
+def clock(ts: np.datetime64) -> str:
+    """Return a UTC moment as the time of day in India."""
+    return str((ts + IST_OFFSET).astype("datetime64[s]")).partition("T")[2]
+
+
+def sentence(event: Event) -> str:
+    """Return an event of the walk in words."""
+    told = event.told
+    name = f"{told['strategy']} {told['contract']}"
+    if event.kind == "entry":
+        return f"entry    {name} {_prices(told)}"
+    if event.kind == "leaving":
+        gain = "" if told["gain"] is None else f" at {told['gain']:+.1%}"
+        return f"leaving  {name} {told['reason']}{gain}"
+    if event.kind == "exit":
+        stale = " (stale)" if told["stale"] else ""
+        day = rupees(told["realised_paise"] / 100)
+        return f"exit     {name} {_prices(told)} {told['reason']}{stale}, day {day}"
+    return f"{told['status']:8} {name}"
+
+
+def _prices(told: dict[str, Any]) -> str:
+    return ", ".join(f"{leg['quantity']} at {leg['paise'] / 100:.2f}" for leg in told["legs"])
