@@ -24,6 +24,7 @@ from ingest_samples import (
     WEBSITE,
     database,
     flat_parquet,
+    journal,
     long_parquet,
 )
 
@@ -118,7 +119,6 @@ _FLAT_COLUMNS = {name: values[:2] for name, values in _NSE_COLUMNS.items() if na
     "oi_change": [-4.0, 0.0],
     "underlying": ["NIFTY", "NIFTY"],
 }
-
 
 _SAID = ReadOptions(at="2026-08-18 10:15", expiry="25-Aug-2026", underlying="NIFTY")
 
@@ -332,6 +332,25 @@ DOCUMENTS: dict[str, tuple[Document, ...]] = {
             },
             clock="unknown",
             units=("unknown", "unknown", "unknown"),
+        ),
+    ),
+    "session": (
+        Document(
+            "journal.db",
+            journal,
+            {
+                "ts": moments("2026-08-18T04:45", 2),
+                "received_ts": moments("2026-08-18T04:45:01", 2),
+                "expiry": days("2026-08-25", "2026-08-25"),
+                "strike": [24_500.0, 24_500.0],
+                "right": [1, -1],
+                "ltp": [101.5, 99.25],
+                "oi": [1_500.0, 3_000.0],
+                "spot": [24_512.5, 24_512.5],
+                "is_chain": [True, True],
+            },
+            clock="UTC",
+            units=("units", "units", "fraction"),
         ),
     ),
     "sqlite": (

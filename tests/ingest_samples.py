@@ -7,8 +7,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from optiq.market.chain_row import ChainRow
+from optiq.market.ingest.session_journal import APPLICATION_ID
 
 
 def _nse_leg(**changes: object) -> dict[str, object]:
@@ -250,3 +254,28 @@ def database(path: Path) -> None:
         row = ("202608181015", "NIFTY", "25-Aug-2026", 24000.0, "PE", 210.5, 1300)
         opened.execute("INSERT INTO chain VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         opened.commit()
+
+
+def journal(path: Path) -> None:
+    """The rows of a paper session, as its journal keeps them."""
+    row = ChainRow(
+        ts=np.datetime64("2026-08-18T04:45", "us"),
+        known=np.datetime64("2026-08-18T04:45:01", "us"),
+        is_chain=True,
+        spot=24_512.5,
+        expiry=np.array(["2026-08-25", "2026-08-25"], "datetime64[D]"),
+        strike=np.array([24_500.0, 24_500.0]),
+        right=np.array([1, -1]),
+        fields={
+            "ltp": np.array([101.5, 99.25], np.float32),
+            "oi": np.array([1_500.0, 3_000.0], np.float32),
+            "iv": np.array([0.12, 0.12], np.float32),
+        },
+    )
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute("CREATE TABLE event (seq, kind, row, body, sha)")
+        events = [("session", b'{"underlying": "NIFTY"}'), ("row", row.to_bytes())]
+        for seq, (kind, body) in enumerate(events, 1):
+            database.execute("INSERT INTO event VALUES (?, ?, 0, ?, '')", (seq, kind, body))
+        database.commit()

@@ -305,7 +305,7 @@ HELPERS = {"__main__", "app", "config", "legs", "options", "output", "settings",
 
 def test_every_command_module_is_registered() -> None:
     found = {module.name for module in pkgutil.iter_modules(cli.__path__)} - HELPERS
-    assert {name for _, name, _ in COMMANDS} == found
+    assert {name.replace("-", "_") for _, name, _ in COMMANDS} == found
 
 
 def leaves(command: Any, path: str = "optiq") -> dict[str, Any]:

@@ -25,7 +25,7 @@ CASES = [
     for document in documents
 ]
 TEXT_CASES = [case for case in CASES if not case.values[1].name.endswith(("parquet", "db"))]
-KINDS = {"expiry": "datetime64[D]", "right": "int8", "ts": "datetime64[us]"}
+KINDS = {"expiry": "datetime64[D]", "right": "int8", "ts": "datetime64[us]", "is_chain": "bool"}
 MUTATIONS = 200
 
 
@@ -51,7 +51,7 @@ def column(batches: list[Batch], name: str) -> Any:
 
 def require_well_formed(batch: Batch) -> None:
     rows = len(batch.columns["ts"])
-    assert set(batch.columns) <= {*COLUMNS, "underlying"}
+    assert set(batch.columns) <= {*COLUMNS, "underlying", "is_chain"}
     assert {"ts", "expiry", "strike", "right"} <= set(batch.columns)
     for name, values in batch.columns.items():
         assert values.shape == (rows,), name

@@ -21,6 +21,8 @@ FOLDERS = ("store", "models", "runs")
 """Top-level keys of the file; also ``OPTIQ_STORE`` and so on."""
 RECORDED = "OPTIQ_RECORDED"
 """Where this project's own tests find recorded markets; not a setting."""
+FAULT_PREFIX = "OPTIQ_TEST_"
+"""What this project's own tests make a process die of; not settings."""
 
 Sections = Mapping[str, type[Any]]
 
@@ -146,6 +148,8 @@ def _from_environment(known: Mapping[str, Setting], environ: Mapping[str, str]) 
     values = {}
     for variable in sorted(environ):
         if not variable.startswith("OPTIQ_") or variable in (RECORDED, *folders):
+            continue
+        if variable.startswith(FAULT_PREFIX):
             continue
         if variable not in variables:
             raise _unknown(variable, (*variables, *folders), "the environment", "setting")

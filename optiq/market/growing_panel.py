@@ -10,6 +10,7 @@ import numpy as np
 from optiq.market import calendar, contracts
 from optiq.market.chain_row import ChainRow
 from optiq.market.panel import Panel, to_paisa
+from optiq.market.read_only import read_only
 from optiq.market.schema import FIELDS, PRICES, AnyArray, FloatArray, IntArray, TimeArray
 
 ROWS_AT_FIRST, CONTRACTS_AT_FIRST = 512, 256
@@ -85,7 +86,7 @@ class Fields(Mapping[str, FloatArray]):
 
     def __getitem__(self, name: str) -> FloatArray:
         if name not in self._copied:
-            self._copied[name] = self._buffers[name].first(*self._shape)
+            self._copied[name] = read_only(self._buffers[name].first(*self._shape))
         return self._copied[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -116,7 +117,7 @@ class SpreadFields(Mapping[str, FloatArray]):
             chain = self._chain[name]
             everywhere = np.full((chain.shape[1], self._n_rows), np.nan).T
             everywhere[self._chain_rows] = chain
-            self._spread[name] = everywhere
+            self._spread[name] = read_only(everywhere)
         return self._spread[name]
 
     def __iter__(self) -> Iterator[str]:

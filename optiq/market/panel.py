@@ -240,7 +240,7 @@ class ChainFields(Mapping[str, FloatArray]):
 
     def __getitem__(self, name: str) -> FloatArray:
         if name not in self._picked:
-            self._picked[name] = np.asfortranarray(self._fields[name][self._rows])
+            self._picked[name] = read_only(np.asfortranarray(self._fields[name][self._rows]))
         return self._picked[name]
 
     def __iter__(self) -> Iterator[str]:

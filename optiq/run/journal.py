@@ -89,20 +89,21 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self._steps = itertools.count(1)
         make_folder(folder)
         with ExitStack() as undo:
             busy = f"session {folder.name} is running"
             undo.enter_context(held(folder / LOCK_NAME, busy, "give another --session, or stop it"))
             head = _existing_head(self.path)
+            self.events = () if head is None else _read_verified(self.path, head)
+            self.seq, self._sha = len(self.events), _last_digest(self.events)
             self._head = _descriptor(folder / HEAD_NAME)
             undo.callback(os.close, self._head)
             with self._told():
                 self._database = _connected(self.path)
-                undo.callback(self._database.close)
+                undo.callback(self._abandon)
                 if head is None:
                     self._database.executescript(_SCHEMA)
-                self.events = _verified(self._database, self.path, head)
-                self.seq, self._sha = len(self.events), _last_digest(self.events)
                 self._settle()
             self._undo = undo.pop_all()
 
@@ -118,11 +119,11 @@ class Journal:
             records.append((seq, event.kind, event.row, event.body, sha))
         with self._told(), self._transaction():
             self._database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", records)
-        _step()
+        self._step()
         self.seq, self._sha = seq, sha
         self._since_settled += 1
         write_head(self._head, Head(seq, sha.hex(), self._file), durable=False)
-        _step()
+        self._step()
         if self._since_settled >= SETTLE_EVERY:
             with self._told():
                 self._settle()
@@ -133,20 +134,32 @@ class Journal:
         try:
             yield
             self._database.execute("COMMIT")
-        except BaseException:
+        finally:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            raise
 
     def _settle(self) -> None:
         """Move the log into the file, so that the log stays short, and say what it looks like."""
         write_head(self._head, Head(self.seq, self._sha.hex(), ""), durable=True)
-        _step()
+        self._step()
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        _step()
+        self._step()
         self._file, self._since_settled = digest_of(self.path), 0
         write_head(self._head, Head(self.seq, self._sha.hex(), self._file), durable=True)
-        _step()
+        self._step()
+
+    def _step(self) -> None:
+        """Die here when a test asks for it: the n-th durable step is a promise too."""
+        if os.environ.get("OPTIQ_TEST_DIE_AT") == str(next(self._steps)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _abandon(self) -> None:
+        """Let go of the database as it is; SQLite may move its log into the file meanwhile."""
+        write_head(self._head, Head(self.seq, self._sha.hex(), ""), durable=True)
+        self._database.close()
+        if not self.path.with_name(f"{NAME}-wal").exists():
+            settled = Head(self.seq, self._sha.hex(), digest_of(self.path))
+            write_head(self._head, settled, durable=True)
 
     def close(self) -> None:
         """Settle and let go of the session."""
@@ -193,9 +206,13 @@ def read_journal(folder: Path) -> tuple[Event, ...]:
     if not path.is_file():
         raise MissingDataError(f"no session in {folder}", "see `optiq sessions ls`")
     head = _existing_head(path)
+    return () if head is None else _read_verified(path, head)
+
+
+def _read_verified(path: Path, head: Head) -> tuple[Event, ...]:
+    # Without a log nobody writes; reading as if the file never changed leaves no files behind.
+    mode = "mode=ro" if path.with_name(f"{NAME}-wal").exists() else "immutable=1"
     try:
-        # Without a log nobody writes; reading as if the file never changed leaves no files behind.
-        mode = "mode=ro" if path.with_name(f"{NAME}-wal").exists() else "immutable=1"
         database = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
         with closing(database):
             return _verified(database, path, head)
@@ -252,7 +269,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _verified(database: sqlite3.Connection, path: Path, head: Head | None) -> tuple[Event, ...]:
+def _verified(database: sqlite3.Connection, path: Path, head: Head) -> tuple[Event, ...]:
     """Return all events, in order, each digest checked and none of the head's missing."""
     (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
@@ -265,9 +282,9 @@ def _verified(database: sqlite3.Connection, path: Path, head: Head | None) -> tu
         if seq != len(events) + 1 or sha != written:
             raise DamagedError(f"{path}: event {seq} is not as it was written")
         events.append(event)
-        if head is not None and seq == head.seq and sha.hex() != head.sha:
+        if seq == head.seq and sha.hex() != head.sha:
             raise DamagedError(f"{path}: event {seq} is not the one its head knows")
-    if head is not None and len(events) < head.seq:
+    if len(events) < head.seq:
         raise DamagedError(
             f"{path} ends at event {len(events)} of {head.seq}", "restore it from a copy"
         )
@@ -279,12 +296,3 @@ def _last_digest(events: Sequence[Event]) -> bytes:
     for event in events:
         sha = event.digest_after(sha)
     return sha
-
-
-_steps = itertools.count(1)
-
-
-def _step() -> None:
-    """Die here when a test asks for it: the n-th durable step is a promise too."""
-    if os.environ.get("OPTIQ_TEST_DIE_AT") == str(next(_steps)):
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -17,7 +17,7 @@ from optiq.market.feature_table import CONTRACT_FEATURES, MARKET_FEATURES
 from optiq.market.features import contract_features, market_features
 from optiq.market.panel import Panel
 from optiq.market.schema import AnyArray
-from optiq.run.backtest import Scorer
+from optiq.run.asking import Scorer
 from optiq.run.cuts import blind_cuts, pointed_cuts
 from optiq.run.mismatch import Mismatch, compare, look_ahead
 from optiq.run.said import Said, of_cells, of_orders, of_rows, of_scores

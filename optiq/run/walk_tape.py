@@ -32,7 +32,7 @@ class WalkTape:
         """
         rows = self._rows
         new_contracts = len(self.quotes.strike) != len(rows.contracts)
-        if new_contracts or self.quotes.ltp.base is not rows.prices["ltp"].all:
+        if new_contracts or self._ltp is not rows.prices["ltp"].all:
             self.quotes = self._quotes()
         new = np.arange(first, rows.n_rows)
         earlier = self._chain_count[first - 1] if first else 0
@@ -45,8 +45,9 @@ class WalkTape:
         rows, contracts = self._rows, self._rows.contracts
         room = len(rows.ts) - len(self._chain_count)
         self._chain_count = np.append(self._chain_count, np.zeros(room, np.int64))
+        self._ltp = rows.prices["ltp"].all
         ltp, bid, ask = (rows.prices[name].all.T for name in ("ltp", "bid", "ask"))
-        return Quotes(
+        return Quotes.frozen(
             ts=rows.ts.view(np.int64),
             known=rows.known.view(np.int64),
             is_chain=rows.is_chain,

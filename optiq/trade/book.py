@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from optiq.market.panel import Panel
+from optiq.market.read_only import read_only
 from optiq.market.schema import BoolArray, FloatArray, IntArray
 from optiq.trade.charges import Rates
 from optiq.trade.margin import MarginRates
@@ -144,6 +145,12 @@ class Quotes(NamedTuple):
     lot: IntArray
     has_book: bool
 
+    @classmethod
+    def frozen(cls, **arrays: Any) -> Quotes:
+        """Return quotes whose arrays are all read-only; mixtures would each be compiled anew."""
+        has_book = arrays.pop("has_book")
+        return cls(**{n: read_only(values) for n, values in arrays.items()}, has_book=has_book)
+
 
 class Rules(NamedTuple):
     """What the exchange says of the day's contracts.
@@ -237,7 +244,7 @@ def units(position: Any, order: Any, leg: int, given: Given) -> int:
 def quotes_of(panel: Panel) -> Quotes:
     """Return the arrays of a panel the walk reads; without a book ``ltp`` stands in, unread."""
     ltp = np.asfortranarray(panel.ltp)
-    return Quotes(
+    return Quotes.frozen(
         ts=panel.ts.astype("datetime64[us]").astype(np.int64),
         known=panel.known.astype("datetime64[us]").astype(np.int64),
         is_chain=panel.is_chain,

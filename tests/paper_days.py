@@ -1,0 +1,118 @@
+"""Days for paper sessions: a simulated one, with monitor rows between its snapshots if asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from optiq.cli.app import main
+from optiq.cli.config import resolved_toml
+from optiq.cli.settings import sections_of
+from optiq.market.chain_row import ChainRow, rows_of
+from optiq.market.context import Context
+from optiq.market.panel import Panel
+from optiq.run.backtest import Settings
+from optiq.run.plan import Plan
+from optiq.run.sessions import Ensemble
+from optiq.run.user_strategy import find_all, tokens
+
+NAME = "replay"
+
+
+def ensemble(settings: Settings | None = None) -> Ensemble:
+    return Ensemble(settings or Settings(), find_all([]))
+
+
+def plan_of(panel: Panel, context: Context, who: Ensemble) -> Plan:
+    return Plan(
+        underlying=panel.underlying,
+        date=panel.date,
+        feed="replay",
+        has_book=panel.has_book,
+        settings=resolved_toml(sections_of(who.settings, who.strategies)),
+        strategies=tokens(who.strategies),
+        context=context,
+    )
+
+
+def with_monitor_rows(panel: Panel, seed: int) -> Iterator[ChainRow]:
+    """A day's rows, with quotes of a few contracts every ten seconds or so between snapshots."""
+    rng = np.random.default_rng(seed)
+    rows = rows_of(panel)
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        yield row
+        if following is None or rng.random() < 0.3:
+            continue
+        gap = int((following.ts - row.ts) / np.timedelta64(1, "us"))
+        for offset in np.unique(rng.integers(1, gap, int(rng.integers(1, 6)))):
+            yield monitor_row(row, row.ts + np.timedelta64(int(offset), "us"), rng)
+
+
+def monitor_row(row: ChainRow, ts: np.datetime64, rng: np.random.Generator) -> ChainRow:
+    """Prices of up to twelve of a row's contracts, up to 3 % away."""
+    picked = np.sort(rng.choice(len(row), min(12, len(row)), replace=False))
+    move = 1.0 + rng.uniform(-0.03, 0.03)
+    prices = {
+        name: (np.round(row.fields[name][picked] * move / 0.05) * 0.05).astype(np.float32)
+        for name in ("ltp", "bid", "ask")
+        if name in row.fields
+    }
+    return replace(
+        row,
+        ts=ts,
+        known=ts,
+        is_chain=False,
+        expiry=row.expiry[picked],
+        strike=row.strike[picked],
+        right=row.right[picked],
+        fields=prices,
+    )
+
+
+def in_a_child(act: Callable[[], int]) -> int:
+    """Run something in a forked process and return its status, as a shell would say it."""
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        os._exit(act())
+    _, status = os.waitpid(child, 0)
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def killed_after(seconds: float, act: Callable[[], int]) -> int:
+    """Run something in a forked process and SIGKILL it after a while, if it still runs."""
+    child = os.fork()
+    if child == 0:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        os._exit(act())
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.WEXITSTATUS(status)
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return 137
+
+
+def paper_run(store: Path, date: object, *more: str) -> Callable[[], int]:
+    """The command, ready to run."""
+    asked = ["paper-run", "--date", str(date), "--session", NAME, "--store", str(store), *more]
+    return lambda: main(asked)
+
+
+def ledger(store: Path) -> bytes:
+    """The bytes of a finished session's trades."""
+    return (store / "sessions" / NAME / "run" / "trades.parquet").read_bytes()
