@@ -40,19 +40,20 @@ def first_row_of_expiry(panel: Panel) -> IntArray:
 
 
 def first_row(panel: Panel) -> IntArray:
-    """Return (n_contracts,) the first row that quotes each contract; n_rows where none does."""
+    """Return (n_contracts,) the first chain row that quotes each contract; n_rows if none does."""
     book = (panel.bid, panel.ask) if panel.has_book else (panel.ltp, panel.ltp)
-    rows: IntArray = _first_rows(panel.ltp, *book)
+    rows: IntArray = _first_rows(panel.ltp, *book, panel.is_chain)
     return rows
 
 
 @njit(cache=True)
-def _first_rows(ltp: FloatArray, bid: FloatArray, ask: FloatArray) -> IntArray:
+def _first_rows(ltp: FloatArray, bid: FloatArray, ask: FloatArray, is_chain: BoolArray) -> IntArray:
     n_rows, n_contracts = ltp.shape
     first = np.full(n_contracts, n_rows)
     for c in range(n_contracts):
         for r in range(n_rows):
-            if not (math.isnan(ltp[r, c]) and math.isnan(bid[r, c]) and math.isnan(ask[r, c])):
+            unquoted = math.isnan(ltp[r, c]) and math.isnan(bid[r, c]) and math.isnan(ask[r, c])
+            if is_chain[r] and not unquoted:
                 first[c] = r
                 break
     return first
