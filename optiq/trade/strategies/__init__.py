@@ -25,7 +25,13 @@ from optiq.trade.order_checks import check_orders
 from optiq.trade.orders import Orders
 from optiq.trade.user_code import USER_CODE_ERRORS, check_module, failed
 
-BUILT_IN = ("gamma_scalping", "institutional_oi")
+BUILT_IN = (
+    "gamma_scalping",
+    "institutional_oi",
+    "vwap_deviation",
+    "oi_buildup",
+    "pcr_reversal",
+)
 
 
 NO_LIMITS = StrategyLimits()
