@@ -239,7 +239,7 @@ def test_the_folders_of_a_run_are_written_absolute(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("walk.lots=0", "lots = 0; give 1 or more"),
+        ("walk.lots=0", "lots = 0; give 1 to 10000"),
         ("walk.latency_s=-1", "latency_s = -1; give 0 or more"),
         ("limits.capital=0", "would let nothing trade"),
         ("limits.max_daily_loss=-5", "give 0 or more, or switch it off"),

@@ -14,7 +14,7 @@ from optiq.run.prefix import orders_of, require
 from optiq.trade.strategies import built_in
 from optiq.trade.strategies.oi_buildup import rows_before
 from optiq.trade.tradability import strikes_from_the_money
-from optiq.trade.traded_volume import traded_units, volume_weighted_spot
+from optiq.trade.traded_volume import units_traded, volume_weighted_spot
 
 # The volume-weighted spot
 
@@ -27,7 +27,7 @@ from optiq.trade.traded_volume import traded_units, volume_weighted_spot
         ([100, 102, 107], [[900, 0], [910, 0], [930, 10]], [100, 102, 105.75]),  # first is no trade
         ([100, 102, 107], [[0, 0], [30, 0], [30, 0]], [100, 102, 102]),
         ([100, 102, 107], [[0, 7], [NAN, 7], [40, 7]], [100, 101, 107]),  # carried over the gap
-        ([100, 102, 107, 101], [[50, 0], [60, 0], [20, 0], [30, 0]], [100, 102, 102, 101.5]),
+        ([100, 102, 107, 101], [[50, 0], [60, 0], [20, 0], [30, 0]], [100, 102, 102, 102]),
         ([100, 102, 107], [[50, NAN], [60, 500], [60, 510]], [100, 102, 104.5]),  # comes later
         ([100, NAN, 107], [[0, 0], [70, 0], [80, 0]], [100, 100, 107]),  # unknown where
         ([NAN, 102, 107], [[0, 0], [70, 0], [80, 60]], [NAN, 102, 104.5]),
@@ -43,7 +43,7 @@ def test_volume_of_a_contract_without_a_price_yet_is_none():
     ltp = [[60, NAN], [60, NAN], [60, 60], [60, 60]]
     volume = [[0, 0], [10, 900], [20, 950], [30, 960]]
     panel = small_panel([600, 601, 602, 603], [100.0] * 2, [1, -1], ltp, volume=volume)
-    assert traded_units(panel).tolist() == [0, 10, 10, 20]
+    assert units_traded(panel).tolist() == [0, 10, 10, 20]
 
 
 def test_monitor_rows_trade_nothing():
@@ -51,7 +51,7 @@ def test_monitor_rows_trade_nothing():
     panel = small_panel(
         [600, 600.5, 601], [100.0], [1], 60.0, volume=volume, chain=[True, False, True]
     )
-    assert traded_units(panel).tolist() == [0, 0, 25]
+    assert units_traded(panel).tolist() == [0, 0, 25]
 
 
 # vwap_deviation
