@@ -8,7 +8,7 @@ import numpy as np
 
 from optiq.market.day_arrays import Columns, Grid, grid_of, n_quotes, take
 from optiq.market.manifest import DayManifest, SpotRecord
-from optiq.market.moneyness import atm_iv_by_expiry, lasting_expiry
+from optiq.market.moneyness import lasting_iv_at
 from optiq.market.panel import to_paisa
 from optiq.market.parity import forwards, strike_pairs
 from optiq.market.schema import AnyArray
@@ -87,10 +87,11 @@ def _parity_level(quotes: Columns, *, has_book: bool) -> float | None:
 
 def _atm_iv(quotes: Columns, level: float, date: dt.date) -> float | None:
     """Return the volatility at the money of the expiry that is worth remembering."""
-    pairs = strike_pairs(quotes["expiry"], quotes["strike"].astype(np.float64), quotes["right"])
-    expiries = np.unique(quotes["expiry"]).astype("datetime64[D]")
+    contracts = (
+        quotes["expiry"].astype("datetime64[D]"),
+        quotes["strike"].astype(np.float64),
+        quotes["right"],
+    )
     iv = quotes["iv"].astype(np.float64)[:, None]
-    levels = np.full((1, len(expiries)), level)
-    at_the_money = atm_iv_by_expiry(iv, pairs, np.zeros(len(iv), np.int64), levels)
-    chosen = int(lasting_expiry(np.isfinite(at_the_money), expiries, date)[0])
-    return float(at_the_money[0, chosen]) if chosen >= 0 else None
+    at_the_money = float(lasting_iv_at(np.array([level]), iv, *contracts, date)[0])
+    return at_the_money if np.isfinite(at_the_money) else None

@@ -14,7 +14,7 @@ from numba import njit
 
 from optiq.market.contracts import expiry_close_utc
 from optiq.market.panel import Panel
-from optiq.market.parity import ABSENT, StrikePairs
+from optiq.market.parity import ABSENT, StrikePairs, strike_pairs
 from optiq.market.schema import BoolArray, FloatArray, IntArray, TimeArray
 
 
@@ -136,3 +136,30 @@ def lasting_expiry(known: BoolArray, expiries: TimeArray, date: dt.date) -> IntA
     if not usable.size:  # a morning without a quote yet
         return np.full(len(known), -1)
     return np.where(usable.any(axis=1), usable.argmax(axis=1), -1)
+
+
+def lasting_iv(panel: Panel) -> FloatArray:
+    """Return (n_rows,) what `Context.atm_iv` remembers of a day's last row, of every row."""
+    iv = np.ascontiguousarray(panel.iv.T, np.float64)
+    return lasting_iv_at(panel.spot, iv, panel.expiry, panel.strike, panel.right, panel.date)
+
+
+def lasting_iv_at(
+    level: FloatArray,
+    iv: FloatArray,
+    expiry: TimeArray,
+    strike: FloatArray,
+    right: IntArray,
+    date: dt.date,
+) -> FloatArray:
+    """Return (n_rows,) the volatility nearest ``level`` of the expiry worth remembering.
+
+    ``level`` (n_rows,) in rupees; ``iv`` (n_contracts, n_rows) as fractions; NaN where unknown.
+    """
+    pairs, expiries = strike_pairs(expiry, strike, right), np.unique(expiry)
+    levels = np.repeat(level[:, None], len(expiries), axis=1)
+    by_expiry = atm_iv_by_expiry(iv, pairs, np.zeros(len(iv), np.int64), levels)
+    chosen = lasting_expiry(np.isfinite(by_expiry), expiries, date)
+    or_none = np.append(by_expiry, np.full((len(level), 1), np.nan), axis=1)  # what -1 points at
+    at_the_money: FloatArray = or_none[np.arange(len(level)), chosen]
+    return at_the_money

@@ -76,11 +76,14 @@ def backtest_day(
     """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it."""
     orders = ask(panel.chain_only, panel.chain_rows, context, strategies, scorer)
     book = _walked(panel, orders, strategies, settings)
-    return day_result(panel, orders, book, strategies, settings, compare_instant=compare_instant)
+    return day_result(
+        panel, context, orders, book, strategies, settings, compare_instant=compare_instant
+    )
 
 
 def day_result(
     panel: Panel,
+    context: Context,
     orders: Records,
     book: Book,
     strategies: Sequence[Strategy],
@@ -103,7 +106,7 @@ def day_result(
         net_if_instant_paise=instant,
         notes=(
             *panel.notes,
-            *_notes(panel, orders, strategies, settings),
+            *_notes(panel, context, orders, strategies, settings),
             *_notes_on_size(panel, book, rules),
         ),
     )
@@ -139,7 +142,11 @@ def _notes_on_size(panel: Panel, book: Book, rules: Rules) -> Iterator[str]:
 
 
 def _notes(
-    panel: Panel, orders: Records, strategies: Sequence[Strategy], settings: Settings
+    panel: Panel,
+    context: Context,
+    orders: Records,
+    strategies: Sequence[Strategy],
+    settings: Settings,
 ) -> Iterator[str]:
     session = calendar.session(panel.date, panel.underlying)
     if session.confidence != "high":
@@ -147,8 +154,8 @@ def _notes(
     asked_for = panel.expiry[np.unique(orders["legs"][orders["legs"] >= 0])]
     yield from unsure_lots(panel.underlying, asked_for, panel.date)
     for strategy in strategies:
-        if missing := strategy.missing(panel):
-            yield f"{strategy.name} stays silent: the day has no {', '.join(missing)}"
+        if reason := strategy.silence(panel, context):
+            yield f"{strategy.name} stays silent: {reason}"
     if panel.n_rows > 1 and settings.walk.latency_s > 0:
         too_far = np.diff(panel.ts) > np.timedelta64(round(1e6 * settings.walk.max_wait_s), "us")
         if 2 * np.count_nonzero(too_far) > len(too_far):

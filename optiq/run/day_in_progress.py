@@ -118,7 +118,9 @@ class DayInProgress:
         """Return the finished day as a backtest of the same rows would."""
         book = self.book._replace(status=self.book.status[: self.n_orders])
         orders = self.orders.copy()
-        return day_result(self.rows.panel(), orders, book, self.strategies, self.settings)
+        return day_result(
+            self.rows.panel(), self.context, orders, book, self.strategies, self.settings
+        )
 
     def _ask(self, chain: Panel, since: int) -> None:
         rows = self.rows.chain_rows

@@ -129,6 +129,18 @@ class Orders:
             strength = strength[row, column]
         return cls.packages(row, column[:, None], side, rule or ExitRule(), strength=strength)
 
+    @classmethod
+    def joined(cls, *several: Orders) -> Orders:
+        """Return several orders as one, in the order given."""
+        names = (f.name for f in fields(cls))
+        return cls(**{n: np.concatenate([getattr(one, n) for one in several]) for n in names})
+
+    def by_row(self) -> Self:
+        """Return the orders in ascending order of their rows; those of one row as they stand."""
+        if (self.row[1:] >= self.row[:-1]).all():
+            return self
+        return self.take(np.argsort(self.row, kind="stable"))
+
     def take(self, chosen: AnyArray) -> Self:
         """Return the orders selected by an index or boolean array, in its order."""
         return type(self)(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})

@@ -12,6 +12,7 @@ from optiq.market.moneyness import (
     first_row,
     first_row_of_expiry,
     nearest_expiry,
+    steps_of_expiry,
     strikes_from_the_money,
 )
 from optiq.market.panel import Panel
@@ -23,6 +24,7 @@ __all__ = [
     "first_row_of_expiry",
     "in_band",
     "nearest_expiry",
+    "steps_of_expiry",
     "strikes_from_the_money",
     "tradable",
 ]

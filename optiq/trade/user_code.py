@@ -20,12 +20,17 @@ Wherever a user's file is read or asked for orders, that is the file's error and
 
 
 def check_module(name: str, module: ModuleType) -> None:
-    """Refuse, by name, a module whose ``Params``, ``entries`` or ``NEEDS`` will not do."""
+    """Refuse, by name, a module whose parts, `Params` and `entries` first, will not do."""
     _check_params(name, getattr(module, "Params", None))
     if not callable(getattr(module, "entries", None)):
         raise StrategyError(
             f"strategy {name!r} has no function `entries`",
             "add `def entries(panel, context, params): ...` returning Orders",
+        )
+    if not callable(getattr(module, "silent_because", check_module)):
+        raise StrategyError(
+            f"strategy {name!r}: silent_because is no function",
+            "write `def silent_because(panel, context, params): ...` returning words or None",
         )
     needs = getattr(module, "NEEDS", ())
     if isinstance(needs, str) or not all(isinstance(need, str) for need in needs):

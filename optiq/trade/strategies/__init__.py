@@ -2,7 +2,9 @@
 
 A strategy is a module with a frozen dataclass ``Params``, a function
 ``entries(panel, context, params) -> Orders`` and, if it likes, ``NEEDS``: the panel fields
-without which it stays silent.
+without which it stays silent. A function ``silent_because(panel, context, params) -> str | None``
+says in a few words why a day gets no orders at all, such as too short a history. It may go by the
+context, by which fields the day has and by rows already past for good; orders would be none anyway.
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ from optiq.trade.user_code import USER_CODE_ERRORS, check_module, failed
 BUILT_IN = (
     "gamma_scalping",
     "institutional_oi",
+    "quantum_edge",
+    "opening_range",
     "vwap_deviation",
+    "iv_rank",
     "oi_buildup",
     "pcr_reversal",
 )
-
 
 NO_LIMITS = StrategyLimits()
 
@@ -49,17 +53,35 @@ class Strategy:
     about: str
     limits: StrategyLimits = NO_LIMITS
     origin: str = ""
+    silent_because: Callable[[Panel, Context, Any], str | None] | None = None
 
     def entries(self, panel: Panel, context: Context) -> Orders:
-        """Return the checked orders of a panel; none where the day lacks what the rule needs."""
-        if self.missing(panel):
+        """Return the checked orders of a panel by row; none where the strategy stays silent."""
+        if self.silence(panel, context) is not None:
             return Orders.empty()
-        try:
-            orders = self.rule(panel, context, self.params)
-        except USER_CODE_ERRORS as error:
-            raise failed(self.name, self.rule, panel, error) from error
+        orders: Orders = self._ask(self.rule, panel, context)
         check_orders(self.name, orders, panel)
-        return orders
+        return orders.by_row()
+
+    def silence(self, panel: Panel, context: Context) -> str | None:
+        """Return in a few words why the day gets no orders; None where it may get some."""
+        if missing := self.missing(panel):
+            return f"the day has no {', '.join(missing)}"
+        if self.silent_because is None:
+            return None
+        reason = self._ask(self.silent_because, panel, context)
+        if not isinstance(reason, str | None):
+            raise StrategyError(
+                f"strategy {self.name!r}: silent_because returned {reason!r}",
+                "return a few words, or None where nothing keeps it silent",
+            )
+        return reason
+
+    def _ask(self, function: Callable[..., Any], panel: Panel, context: Context) -> Any:
+        try:
+            return function(panel, context, self.params)
+        except USER_CODE_ERRORS as error:
+            raise failed(self.name, function, panel, error) from error
 
     def missing(self, panel: Panel) -> tuple[str, ...]:
         """Return the needed fields that the whole day lacks."""
@@ -86,6 +108,7 @@ def from_module(name: str, module: ModuleType, params: Any = None) -> Strategy:
         params=params_type() if params is None else params,
         needs=tuple(getattr(module, "NEEDS", ())),
         about=(module.__doc__ or "").strip(),
+        silent_because=getattr(module, "silent_because", None),
     )
 
 

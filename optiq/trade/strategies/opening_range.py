@@ -1,0 +1,88 @@
+"""Buy at the money in the direction in which the index first leaves its opening range.
+
+The range is what the index covered in the first minutes. The first chain row beyond it, by a
+buffer, decides the one order of the day: a call above, a put below. If the contract at the money
+cannot be traded on that very row, there is none that day; nothing is made up for later.
+
+Opening-range breakouts are described at https://orbtrader.in/what-is-opening-range-breakout and
+https://marketcalls.in/nifty-technicals/15-minute-opening-range-breakout; there a completed bar must
+close outside, here one snapshot does. Rules, not machine learning; no volume and no trend is asked.
+
+Strength is 0 just beyond the buffer, 100 from a whole width of the range further.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optiq.market.context import Context
+from optiq.market.panel import Panel
+from optiq.market.schema import FloatArray
+from optiq.trade.exits import TOLERANCE
+from optiq.trade.orders import ExitRule, Orders
+from optiq.trade.strength import strength
+from optiq.trade.tradability import Tradable, strikes_from_the_money, tradable
+
+NEEDS = ("ltp",)
+
+
+@dataclass(frozen=True, slots=True)
+class Params(Tradable):
+    """Thresholds of the opening range.
+
+    The range is that of the first ``range_minutes`` of the session, with at least ``min_rows``
+    levels in it; ``until_minutes`` after the open the day's chance is gone. ``buffer`` is a
+    fraction of the range's edge; ``target``, ``stop``, ``trail_after`` and ``trail`` are fractions
+    of the premium.
+    """
+
+    range_minutes: float = 15.0
+    min_rows: int = 2
+    until_minutes: float = 135.0
+    buffer: float = 0.0002
+    target: float = 0.40
+    stop: float = 0.25
+    trail_after: float = 0.20
+    trail: float = 0.15
+
+
+def silent_because(panel: Panel, context: Context, params: Params) -> str | None:
+    """Say that the first minutes, once they are over, had too few levels for a range."""
+    n_rows = len(opening_levels(panel, params))
+    over = panel.is_chain & (panel.minute >= panel.open_minute + params.range_minutes)
+    if n_rows >= max(params.min_rows, 1) or not over.any():
+        return None
+    first = f"the first {params.range_minutes:g} minutes"
+    return f"{n_rows} of at least {params.min_rows} rows with a spot in {first}"
+
+
+def entries(panel: Panel, context: Context, params: Params) -> Orders:
+    """Buy the at-the-money option on the first row beyond the opening range."""
+    levels = opening_levels(panel, params)
+    if len(levels) < max(params.min_rows, 1):
+        return Orders.empty()
+    high, low = levels.max(), levels.min()
+    top, bottom = high * (1.0 + params.buffer), low * (1.0 - params.buffer)
+    above = (panel.spot > high) & (panel.spot >= top - TOLERANCE)
+    below = (panel.spot < low) & (panel.spot <= bottom + TOLERANCE)
+
+    minutes = panel.minute - panel.open_minute
+    asked = panel.is_chain & (minutes >= params.range_minutes) & (minutes <= params.until_minutes)
+    beyond = asked & (above | below)
+    first = beyond & (np.cumsum(beyond) == 1)
+
+    wanted = np.where(first, np.where(above, 1, -1), 0)[:, None]
+    at_the_money = strikes_from_the_money(panel, params.min_life_minutes) == 0
+    mask = tradable(panel, params) & at_the_money & (panel.right == wanted)
+    far = strength(np.maximum(panel.spot - top, bottom - panel.spot), 0.0, high - low)[:, None]
+    rule = ExitRule(params.target, params.stop, params.trail_after, params.trail)
+    return Orders.single(panel, mask, strength=np.broadcast_to(far, mask.shape), rule=rule)
+
+
+def opening_levels(panel: Panel, params: Params) -> FloatArray:
+    """Return the index on the chain rows before the range is complete, where it is known."""
+    opening = panel.is_chain & (panel.minute < panel.open_minute + params.range_minutes)
+    levels: FloatArray = panel.spot[opening & ~np.isnan(panel.spot)]
+    return levels
