@@ -24,9 +24,9 @@ DELTA = 0.5 * RIGHT - AWAY / 1000.0
 
 
 def chain(minutes: list[float], **changes: object) -> Panel:
-    """The same quotes in every row, half a rupee either side; fields may be exchanged."""
+    """The same quotes in every row, a percent either side; fields may be exchanged."""
     ltp = np.asarray(changes.pop("ltp", LTP))
-    quotes = {"bid": ltp - 0.5, "ask": ltp + 0.5, "delta": DELTA, **changes}
+    quotes = {"bid": 0.99 * ltp, "ask": 1.01 * ltp, "delta": DELTA, **changes}
     return panel(minutes, STRIKE.tolist(), RIGHT.tolist(), ltp, **quotes)
 
 

@@ -25,9 +25,10 @@ NEEDS = ("ltp", "gamma", "delta")
 
 @dataclass(frozen=True, slots=True)
 class Params(Tradable):
-    """Thresholds of gamma scalping; ``gamma_s2_min`` NaN is off.
+    """Thresholds of gamma scalping.
 
-    Gamma per rupee of the index, deltas without sign, exits as fractions of the premium.
+    ``gamma_min`` per rupee of the index; ``gamma_s2_min`` NaN is off; ``delta_min`` and
+    ``delta_max`` without sign; ``target`` and ``stop`` as fractions of the premium.
     """
 
     gamma_min: float = 0.001

@@ -28,7 +28,8 @@ class Params(Tradable):
     """Thresholds of institutional open interest.
 
     ``strikes`` each side of the money; ``oi_change_min`` as a fraction of the previous session's
-    open interest; ``volume_min_lots`` traded today; exits as fractions of the premium.
+    open interest; ``volume_min_lots`` traded today; ``reading`` says who is behind growing open
+    interest; ``target`` and ``stop`` as fractions of the premium.
     """
 
     strikes: int = 2

@@ -59,7 +59,7 @@ def silent_because(panel: Panel, context: Context, params: Params) -> str | None
     """Say how short the history is, or that it never moved."""
     past = past_volatilities(context, params)
     if len(past) < max(params.min_days, 1):
-        return f"{len(past)} of at least {params.min_days} days of history"
+        return f"under {params.min_days} days of history"
     return "one volatility on all past days" if past.max() == past.min() else None
 
 

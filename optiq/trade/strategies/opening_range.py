@@ -50,12 +50,11 @@ class Params(Tradable):
 
 def silent_because(panel: Panel, context: Context, params: Params) -> str | None:
     """Say that the first minutes, once they are over, had too few levels for a range."""
-    n_rows = len(opening_levels(panel, params))
     over = panel.is_chain & (panel.minute >= panel.open_minute + params.range_minutes)
-    if n_rows >= max(params.min_rows, 1) or not over.any():
+    if len(opening_levels(panel, params)) >= max(params.min_rows, 1) or not over.any():
         return None
     first = f"the first {params.range_minutes:g} minutes"
-    return f"{n_rows} of at least {params.min_rows} rows with a spot in {first}"
+    return f"under {params.min_rows} rows with a spot in {first}"
 
 
 def entries(panel: Panel, context: Context, params: Params) -> Orders:
