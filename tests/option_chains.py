@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from panels import panel
+from panels import DATE, panel
 
+from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.trade.orders import Orders
 
@@ -55,3 +56,9 @@ def spoken(day: Panel, orders: Orders) -> list[tuple[int, str]]:
         (int(row), " ".join(leg(s, c) for s, c in zip(side, legs, strict=True) if c >= 0))
         for row, side, legs in zip(orders.row, orders.side, orders.legs, strict=True)
     ]
+
+
+def remembering(*atm_iv: float) -> Context:
+    """A context of past sessions with these volatilities at the money, oldest first."""
+    sessions = np.datetime64(DATE) - np.arange(len(atm_iv), 0, -1)
+    return Context(sessions, np.full(len(atm_iv), 26_000.0), np.array(atm_iv))

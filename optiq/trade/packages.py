@@ -126,7 +126,9 @@ def _chain(panel: Panel, rows: Rows, expiry: Expiry) -> _Chain:
     row = _numbers(panel, rows)
     wanted = np.full(panel.n_rows, -1)
     wanted[row] = _place(panel, expiry) if isinstance(expiry, np.datetime64) else expiry[row]
-    return _Chain(panel, row, steps_of_expiry(panel, wanted)[row])
+    by_strike = np.argsort(panel.strike, kind="stable")
+    column = by_strike[np.isin(panel.expiry_index[by_strike], np.unique(wanted))]
+    return _Chain(panel, row, column, steps_of_expiry(panel, wanted)[np.ix_(row, column)])
 
 
 def _numbers(panel: Panel, rows: Rows) -> IntArray:
@@ -149,28 +151,30 @@ def _place(panel: Panel, expiry: np.datetime64) -> int:
 
 
 class _Chain(NamedTuple):
-    """One expiry on each of n rows; legs are contract columns (n,), `NO_LEG` where there is none.
+    """One expiry on each of n rows: its m contracts by strike, and where the money is.
 
-    ``steps`` (n, n_contracts) is as in `strikes_from_the_money`, NaN outside the expiry.
+    ``row`` (n,) and ``column`` (m,) are the panel's; ``steps`` (n, m) is as in
+    `strikes_from_the_money`, NaN in another expiry than the row's. A leg is a place (n,) in
+    ``column``, `NO_LEG` where there is none.
     """
 
     panel: Panel
     row: IntArray
+    column: IntArray
     steps: FloatArray
 
     def at(self, right: int, steps: FloatArray | float) -> IntArray:
         """Return the call or put so many strikes above the money."""
-        there = self.steps == np.reshape(steps, (-1, 1))
-        return _first(there & (self.panel.right == right))
+        mine = self._of(right)
+        there: BoolArray = np.equal(self.steps[:, mine], np.reshape(steps, (-1, 1)))
+        return _place_of(there, there, mine)
 
     def near_delta(self, right: int, delta: float) -> IntArray:
         """Return the call or put with the nearest delta, of two the one with the lower strike."""
-        by_strike = np.argsort(self.panel.strike, kind="stable")
-        off = np.abs(np.abs(self.panel.delta[self.row]) - delta)
-        candidate = ~np.isnan(self.steps) & (self.panel.right == right) & ~np.isnan(off)
-        off = np.where(candidate, off, np.inf)[:, by_strike]
-        nearest = _first((off == off.min(axis=1, initial=np.inf)[:, None]) & np.isfinite(off))
-        return np.append(by_strike, NO_LEG)[nearest]
+        mine = self._of(right)
+        off = np.abs(np.abs(self.panel.delta[np.ix_(self.row, self.column[mine])]) - delta)
+        known: BoolArray = ~(np.isnan(off) | np.isnan(self.steps[:, mine]))
+        return _place_of(known, np.where(known, -off, -np.inf), mine)
 
     def further_out(self, leg: IntArray, right: int, steps: int) -> IntArray:
         """Return the same right so many strikes further out of the money."""
@@ -185,8 +189,9 @@ class _Chain(NamedTuple):
 
     def steps_of(self, leg: IntArray) -> FloatArray:
         """Return (n,) how many strikes above the money each leg lies; NaN for none."""
-        or_none = np.append(self.steps, np.full((len(leg), 1), np.nan), axis=1)
-        steps: FloatArray = or_none[np.arange(len(leg)), leg]  # NO_LEG is the last column
+        steps = np.full(len(leg), np.nan)
+        there = np.flatnonzero(leg != NO_LEG)
+        steps[there] = self.steps[there, leg[there]]
         return steps
 
     def orders(
@@ -198,20 +203,27 @@ class _Chain(NamedTuple):
         among: BoolArray | None,
     ) -> Orders:
         """Return orders where all legs are there, quoted and among those allowed."""
-        legs_of = np.column_stack(legs)
-        whole = (legs_of != NO_LEG).all(axis=1)
-        row, legs_of = self.row[whole], legs_of[whole]
-        can = self.panel.observed[row[:, None], legs_of].all(axis=1)
+        places = np.column_stack(legs)
+        whole = (places != NO_LEG).all(axis=1)
+        row, columns = self.row[whole], self.column[places[whole]]
+        can = self.panel.observed[row[:, None], columns].all(axis=1)
         if among is not None:
-            can &= among[row[:, None], legs_of].all(axis=1)
+            can &= among[row[:, None], columns].all(axis=1)
         each: AnyArray = np.broadcast_to(np.asarray(strength, np.float64), self.panel.n_rows)
         return Orders.packages(
-            row[can], legs_of[can], np.array(side), rule or ExitRule(), strength=each[row[can]]
+            row[can], columns[can], np.array(side), rule or ExitRule(), strength=each[row[can]]
         )
 
+    def _of(self, right: int) -> IntArray:
+        """Return the places of the calls or of the puts."""
+        return np.flatnonzero(self.panel.right[self.column] == right)
 
-def _first(mask: BoolArray) -> IntArray:
-    """Return (n,) the first true column of each row, `NO_LEG` without one."""
-    if not mask.shape[1]:
-        return np.full(len(mask), NO_LEG)
-    return np.where(mask.any(axis=1), mask.argmax(axis=1), NO_LEG)
+
+def _place_of(can: BoolArray, wish: AnyArray, places: IntArray) -> IntArray:
+    """Return (n,) the first of ``places`` (m,) with the greatest ``wish`` (n, m) of those that can.
+
+    ``wish`` is the least possible where ``can`` is false.
+    """
+    if not len(places):
+        return np.full(len(can), NO_LEG)
+    return np.where(can.any(axis=1), places[wish.argmax(axis=1)], NO_LEG)
