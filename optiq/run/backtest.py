@@ -14,6 +14,7 @@ from optiq.market.panel import Panel
 from optiq.run.asking import Scorer, ask
 from optiq.trade.book import NO_FREEZE, Book, Records, Rules
 from optiq.trade.charges import Broker, Schedule, schedule
+from optiq.trade.fill_quality import fills_of
 from optiq.trade.fills import WalkSettings
 from optiq.trade.ledger import Columns, decisions_of, trades_of
 from optiq.trade.limits import Limits
@@ -47,6 +48,7 @@ class DayResult:
     strategies: tuple[str, ...]
     schedule: Schedule
     rules: Rules
+    walk: WalkSettings
     net_if_instant_paise: int
     notes: tuple[str, ...]
 
@@ -58,6 +60,10 @@ class DayResult:
     def trades(self) -> Columns:
         """One row per leg of a closed position."""
         return trades_of(self.panel, self.orders, self.book, self.strategies)
+
+    def fills(self) -> Columns:
+        """One row per leg of a closed position: what its fills waited for and lost."""
+        return fills_of(self.panel, self.orders, self.book, self.strategies, self.walk)
 
     def decisions(self) -> Columns:
         """One row per order asked for, and what became of it."""
@@ -75,7 +81,7 @@ def backtest_day(
 ) -> DayResult:
     """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it."""
     orders = ask(panel.chain_only, panel.chain_rows, context, strategies, scorer)
-    book = _walked(panel, orders, strategies, settings)
+    book = walked(panel, orders, strategies, settings)
     return day_result(
         panel, context, orders, book, strategies, settings, compare_instant=compare_instant
     )
@@ -95,7 +101,7 @@ def day_result(
     rules, instant = rules_of(panel), int(book.day["realised_paise"][0])
     if compare_instant and settings.walk.latency_s > 0:
         at_once = replace(settings, walk=replace(settings.walk, latency_s=0.0))
-        instant = int(_walked(panel, orders, strategies, at_once).day["realised_paise"][0])
+        instant = int(walked(panel, orders, strategies, at_once).day["realised_paise"][0])
     return DayResult(
         panel=panel,
         orders=orders,
@@ -103,6 +109,7 @@ def day_result(
         strategies=tuple(strategy.name for strategy in strategies),
         schedule=schedule(panel.underlying, panel.date, settings.broker),
         rules=rules,
+        walk=settings.walk,
         net_if_instant_paise=instant,
         notes=(
             *panel.notes,
@@ -112,9 +119,10 @@ def day_result(
     )
 
 
-def _walked(
+def walked(
     panel: Panel, orders: Records, strategies: Sequence[Strategy], settings: Settings
 ) -> Book:
+    """Return the book of a day whose orders are asked already, walked to its end."""
     rates = schedule(panel.underlying, panel.date, settings.broker).rates
     own = [strategy.limits for strategy in strategies]
     return walk_day(panel, orders, rates, settings.walk, settings.limits, settings.sizing, own)

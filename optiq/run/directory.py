@@ -33,6 +33,7 @@ class RunDirectory:
         self.path = path
         self._partial = path.with_name(f".{path.name}.partial")
         self._trades: list[Columns] = []
+        self._fills: list[Columns] = []
         self._decisions: Any = None
 
     def __enter__(self) -> Self:
@@ -50,6 +51,7 @@ class RunDirectory:
         import pyarrow.parquet as pq
 
         self._trades.append(day.trades())
+        self._fills.append(day.fills())
         table = to_table(day.decisions())
         if self._decisions is None:
             target = self._partial / "decisions.parquet"
@@ -65,6 +67,8 @@ class RunDirectory:
         table = to_table(trades)
         pq.write_table(table, self._partial / "trades.parquet", compression="zstd")
         pc.write_csv(two_decimals(table), self._partial / "trades.csv")
+        fills = to_table(concatenate(self._fills))
+        pq.write_table(fills, self._partial / "fills.parquet", compression="zstd")
         exit_ts, equity = equity_curve(trades["exit_ts"], trades["net_pnl"])
         curve = to_table({"ts": exit_ts, "equity": equity})
         pq.write_table(curve, self._partial / "equity.parquet", compression="zstd")

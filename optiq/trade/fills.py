@@ -142,6 +142,30 @@ def decision_price(quotes: Quotes, row: int, contract: int, side: int, terms: An
 
 
 @njit(cache=True, error_model="numpy")
+def leaving_paise(quotes: Quotes, row: int, contract: int, side: int, terms: Any) -> int:
+    """Return what one unit of a leg held at ``side`` leaves at, in paise, or ``NOT_EXECUTABLE``.
+
+    0 where it can only be given up.
+    """
+    if is_worthless(quotes, row, contract, side):
+        return 0
+    return executable_paise(quotes, row, contract, -side, terms)
+
+
+@njit(cache=True, error_model="numpy")
+def middle(quotes: Quotes, row: int, contract: int) -> float:
+    """Return the middle of a two-sided book, in rupees; NaN where the book is none.
+
+    In a source without any book it is the last price of this very row.
+    """
+    if not quotes.has_book:
+        return quotes.ltp[row, contract]
+    if not is_two_sided(quotes, row, contract):
+        return np.nan
+    return 0.5 * (quotes.bid[row, contract] + quotes.ask[row, contract])
+
+
+@njit(cache=True, error_model="numpy")
 def is_worthless(quotes: Quotes, row: int, contract: int, side: int) -> bool:
     """Return whether a leg can only be given up: bought (+1), no bid, an ask of a tick or two.
 

@@ -13,8 +13,7 @@ from optiq.trade.exits import Reason, exit_reason
 from optiq.trade.fills import (
     NOT_EXECUTABLE,
     against,
-    executable_paise,
-    is_worthless,
+    leaving_paise,
     with_half_spread,
 )
 from optiq.trade.orders import MAX_LEGS
@@ -54,10 +53,7 @@ def try_exit(row: int, given: Given, position: Any) -> None:
         contract = order.legs[k]
         if contract < 0:
             continue
-        if is_worthless(quotes, row, contract, order.side[k]):
-            position.exit_paise[k] = 0
-            continue
-        position.exit_paise[k] = executable_paise(quotes, row, contract, -order.side[k], terms)
+        position.exit_paise[k] = leaving_paise(quotes, row, contract, order.side[k], terms)
         if position.exit_paise[k] == NOT_EXECUTABLE:
             return
     charge_exit(given, position)
@@ -103,9 +99,7 @@ def last_resort_paise(last: int, leg: int, given: Given, position: Any) -> int:
     quotes, terms = given.quotes, given.terms[0]
     order = given.orders[position.order]
     contract, side = order.legs[leg], order.side[leg]
-    if is_worthless(quotes, last, contract, side):
-        return 0
-    paise = executable_paise(quotes, last, contract, -side, terms)
+    paise = leaving_paise(quotes, last, contract, side, terms)
     if paise != NOT_EXECUTABLE:
         return paise
     if math.isnan(position.mark[leg]):

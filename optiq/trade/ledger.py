@@ -27,21 +27,18 @@ def trades_of(panel: Panel, orders: Records, book: Book, strategies: tuple[str, 
     Money is float64 rupees, each the double nearest to its exact two decimals.
     """
     names = np.array(strategies, object)
-    closed = book.closed[: int(book.day["n_closed"][0])]
-    closed = closed[np.lexsort((closed["order"], closed["entry_row"]))]
-    asked = orders[closed["order"]]
-    trade, leg = np.nonzero(asked["legs"] >= 0)
-    position, order = closed[trade], asked[trade]
-    contract = order["legs"][np.arange(len(trade)), leg]
+    closed = closed_in_order(book)
+    trade, leg = np.nonzero(orders["legs"][closed["order"]] >= 0)
+    position, order = closed[trade], orders[closed["order"]][trade]
     pick = (np.arange(len(trade)), leg)
+    contract = order["legs"][pick]
     side, entry = order["side"][pick], position["entry_paise"][pick]
     leave = position["exit_paise"][pick]
     charges = position["charges_paise"][pick]
     quantity = position["lots"] * order["ratio"][pick] * panel.lot[contract]
     gross = side * (leave - entry) * quantity
-    day = f"{panel.underlying}-{panel.date:%Y%m%d}"
     return {
-        "trade_id": np.array([f"{day}-{number + 1:04d}" for number in trade], object),
+        "trade_id": trade_ids(panel, trade),
         "strategy": names[order["strategy"]],
         "underlying": np.full(len(trade), panel.underlying, object),
         "expiry": panel.expiry[contract],
@@ -65,6 +62,19 @@ def trades_of(panel: Panel, orders: Records, book: Book, strategies: tuple[str, 
         "entry_row": position["entry_row"],
         "exit_row": position["exit_row"],
     }
+
+
+def closed_in_order(book: Book) -> Records:
+    """Return the closed positions of a finished day in the order of its trades: by entry."""
+    closed = book.closed[: int(book.day["n_closed"][0])]
+    by_entry: Records = closed[np.lexsort((closed["order"], closed["entry_row"]))]
+    return by_entry
+
+
+def trade_ids(panel: Panel, trade: AnyArray) -> AnyArray:
+    """Return the names of a day's trades, ``trade`` counted from 0."""
+    day = f"{panel.underlying}-{panel.date:%Y%m%d}"
+    return np.array([f"{day}-{number + 1:04d}" for number in trade], object)
 
 
 def decisions_of(panel: Panel, orders: Records, book: Book, strategies: tuple[str, ...]) -> Columns:
