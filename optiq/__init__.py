@@ -9,9 +9,10 @@ from optiq.compiled import keep_compiled_code_apart
 if TYPE_CHECKING:
     from optiq.market.context import Context
     from optiq.market.panel import Panel
+    from optiq.run.returns import daily_returns
     from optiq.trade.orders import ExitRule, Orders
 
-__all__ = ["Context", "ExitRule", "Orders", "Panel"]
+__all__ = ["Context", "ExitRule", "Orders", "Panel", "daily_returns"]
 __version__ = "0.1.0"
 
 keep_compiled_code_apart()
@@ -21,6 +22,7 @@ _HOMES = {
     "ExitRule": "optiq.trade.orders",
     "Orders": "optiq.trade.orders",
     "Panel": "optiq.market.panel",
+    "daily_returns": "optiq.run.returns",
 }
 
 

@@ -25,6 +25,10 @@ OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="Folder of the run; without it, a new one in data/runs."),
 ]
+CompareOption = Annotated[
+    bool,
+    typer.Option("--compare", help="Run each strategy alone over the same days, side by side."),
+]
 
 
 def backtest(
@@ -33,6 +37,7 @@ def backtest(
     date: DateOption = None,
     from_date: FromOption = None,
     to_date: ToOption = None,
+    compare: CompareOption = False,
     out: OutOption = None,
     overrides: SetOption = None,
     config: ConfigOption = None,
@@ -47,11 +52,13 @@ def backtest(
 
     from optiq.cli.config import folder, resolved_toml
     from optiq.cli.output import emit, progress
-    from optiq.cli.settings import run_settings
+    from optiq.cli.settings import run_settings, sections_of
     from optiq.errors import InputError
     from optiq.market.schema import IST
     from optiq.market.store import Store
+    from optiq.report.compare_table import show_comparison
     from optiq.report.tables import show_run
+    from optiq.run.compare import compare_stored
     from optiq.run.stored import backtest_stored, run_name, sessions
 
     if date and (from_date or to_date):
@@ -60,6 +67,21 @@ def backtest(
     days = sessions(Store(store), underlying, date or from_date, date or to_date)
     name = run_name(dt.datetime.now(IST), underlying, strategies)
     runs = folder("runs", RUNS, config)
+    folders = {"store": store, "runs": runs}
+    if compare:
+        with progress("Comparing", total=len(days), unit="days", quiet=as_json) as advance:
+            compared = compare_stored(
+                Store(store),
+                underlying,
+                days,
+                strategies,
+                settings,
+                out or runs / f"{name}-compared",
+                lambda team: resolved_toml(sections_of(settings, team), folders),
+                advance=advance,
+            )
+        emit(compared, as_json=as_json, show=lambda screen: show_comparison(screen, compared))
+        return
     with progress("Backtesting", total=len(days), unit="days", quiet=as_json) as advance:
         run = backtest_stored(
             Store(store),
@@ -68,7 +90,7 @@ def backtest(
             strategies,
             settings,
             out or runs / name,
-            resolved_toml(resolved, {"store": store, "runs": runs}),
+            resolved_toml(resolved, folders),
             advance=advance,
         )
     emit(run.summary, as_json=as_json, show=lambda screen: show_run(screen, run.summary))

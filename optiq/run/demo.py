@@ -8,17 +8,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from optiq.market.plants import read_plant
 from optiq.market.schema import FloatArray
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store
 from optiq.run.backtest import Settings
+from optiq.run.returns import daily_paise
 from optiq.run.stored import Run, backtest_stored, sessions
 from optiq.run.user_strategy import find, from_file
 from optiq.run.verdict import daily_interval, verdict
+from optiq.trade.book import PAISE
 from optiq.trade.strategies import Strategy
 
 UNDERLYING = "NIFTY"
@@ -89,15 +89,15 @@ def _market(
         shutil.rmtree(out, ignore_errors=True)
         config = describe(strategy, settings)
         run = backtest_stored(store, UNDERLYING, dates, [strategy], settings, out, config)
-        lines.append(_line(strategy, run, simulation.days))
+        lines.append(_line(strategy, run))
         advance(1)
     planted = {plant.name: plant.strength for plant in simulation.plants}
     quotes = run.summary["quotes"]
     return {"name": name, "plants": planted, "quotes": quotes, "strategies": lines}
 
 
-def _line(strategy: Strategy, run: Run, days: int) -> dict[str, Any]:
-    gross, net = (daily_interval(_by_day(run, money, days)) for money in ("gross_pnl", "net_pnl"))
+def _line(strategy: Strategy, run: Run) -> dict[str, Any]:
+    gross, net = (daily_interval(_by_day(run, money)) for money in ("gross_pnl", "net_pnl"))
     kept = ("trades", "win_rate", "gross_pnl", "charges", "net_pnl")
     return {
         "strategy": strategy.name,
@@ -109,10 +109,5 @@ def _line(strategy: Strategy, run: Run, days: int) -> dict[str, Any]:
     }
 
 
-def _by_day(run: Run, money: str, days: int) -> FloatArray:
-    """Return rupees a session, 0 for one without a trade; the order of days does not matter."""
-    sessions_traded, index = np.unique(
-        run.trades["exit_ts"].astype("datetime64[D]"), return_inverse=True
-    )
-    traded = np.bincount(index, np.rint(run.trades[money] * 100), len(sessions_traded)) / 100
-    return np.concatenate([traded, np.zeros(days - len(traded))])
+def _by_day(run: Run, money: str) -> FloatArray:
+    return daily_paise(run.trades, run.summary["sessions"], money) / PAISE

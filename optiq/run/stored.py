@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,17 +92,40 @@ def backtest_stored(
             tally.add(day)
             if advance is not None:
                 advance(1)
-        summary = {
-            "run": str(out),
-            "underlying": underlying,
-            "from": dates[0].isoformat(),
-            "to": dates[-1].isoformat(),
-            "strategies": [strategy.name for strategy in strategies],
-            **tally.summary(settings),
-            "elapsed_s": round(time.perf_counter() - started, 3),
-        }
-        trades = directory.complete(summary, config_toml)
-    return Run(out, summary, trades)
+        about = what_was_run(underlying, dates, strategies)
+        return complete(directory, tally, settings, about, started, config_toml)
+
+
+def what_was_run(
+    underlying: str, dates: list[dt.date], strategies: Sequence[Strategy]
+) -> dict[str, Any]:
+    """Return what a summary says before its figures: the market, the sessions, the strategies."""
+    return {
+        "underlying": underlying,
+        "from": dates[0].isoformat(),
+        "to": dates[-1].isoformat(),
+        "sessions": [date.isoformat() for date in dates],
+        "strategies": [strategy.name for strategy in strategies],
+        "strategy_sources": {s.name: s.source for s in strategies if s.source},
+    }
+
+
+def complete(
+    directory: RunDirectory,
+    tally: Tally,
+    settings: Settings,
+    about: dict[str, Any],
+    started: float,
+    config_toml: str,
+) -> Run:
+    """Finish a run's folder; ``started`` is the `time.perf_counter` of its beginning."""
+    summary = {
+        "run": str(directory.path),
+        **about,
+        **tally.summary(settings),
+        "elapsed_s": round(time.perf_counter() - started, 3),
+    }
+    return Run(directory.path, summary, directory.complete(summary, config_toml))
 
 
 def run_name(now: dt.datetime, underlying: str, strategies: list[Strategy]) -> str:

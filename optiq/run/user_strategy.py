@@ -56,7 +56,7 @@ def find_all(wanted: Sequence[str]) -> list[Strategy]:
 
 def tokens(strategies: list[Strategy]) -> tuple[str, ...]:
     """Return what `find_all` takes to find the same strategies from any folder."""
-    return tuple(s.origin or s.name for s in strategies)
+    return tuple(s.source or s.name for s in strategies)
 
 
 def from_file(path: Path) -> Strategy:
@@ -75,4 +75,4 @@ def from_file(path: Path) -> Strategy:
     except USER_CODE_ERRORS as error:
         line = getattr(error, "lineno", None) or line_in(spec.origin, error)
         raise StrategyError(f"{path}:{line}: {type(error).__name__}: {error}") from error
-    return replace(from_module(path.stem, module), origin=str(path.resolve()))
+    return replace(from_module(path.stem, module), source=str(path.resolve()))

@@ -112,4 +112,5 @@ def _rupees(paise: int) -> float:
 def _lost(quotes: Quotes, row: int, contract: int, side: int, paise: int) -> float:
     """Return what buying (+1) or selling (-1) at ``paise`` lost against the middle, in rupees."""
     half_paise = np.rint(HALF_PAISE * middle(quotes, row, contract))
-    return side * (2 * paise - half_paise) / HALF_PAISE
+    lost: float = side * (2 * paise - half_paise) / HALF_PAISE
+    return lost

@@ -158,11 +158,12 @@ def middle(quotes: Quotes, row: int, contract: int) -> float:
 
     In a source without any book it is the last price of this very row.
     """
-    if not quotes.has_book:
-        return quotes.ltp[row, contract]
-    if not is_two_sided(quotes, row, contract):
-        return np.nan
-    return 0.5 * (quotes.bid[row, contract] + quotes.ask[row, contract])
+    value: float = quotes.ltp[row, contract]
+    if quotes.has_book:
+        value = np.nan
+        if is_two_sided(quotes, row, contract):
+            value = 0.5 * (quotes.bid[row, contract] + quotes.ask[row, contract])
+    return value
 
 
 @njit(cache=True, error_model="numpy")

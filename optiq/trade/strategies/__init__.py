@@ -43,7 +43,10 @@ NO_LIMITS = StrategyLimits()
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A strategy's name, its rule, the parameters it runs with and the limits of its own."""
+    """A strategy's name, its rule, the parameters it runs with and the limits of its own.
+
+    ``source`` is the path of a user's file, empty for a strategy that is found by its name.
+    """
 
     name: str
     rule: Callable[[Panel, Context, Any], Orders]
@@ -52,7 +55,7 @@ class Strategy:
     needs: tuple[str, ...]
     about: str
     limits: StrategyLimits = NO_LIMITS
-    origin: str = ""
+    source: str = ""
     silent_because: Callable[[Panel, Context, Any], str | None] | None = None
 
     def entries(self, panel: Panel, context: Context) -> Orders:
