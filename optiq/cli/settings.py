@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ COMMON = {"walk": WalkSettings, "limits": Limits, "charges": Broker, "sizing": S
 
 
 def run_settings(
-    names: Sequence[str], config: Path | None, overrides: Sequence[str]
+    names: Sequence[str],
+    config: Path | None,
+    overrides: Sequence[str],
+    environ: Mapping[str, str] = os.environ,
 ) -> tuple[Settings, list[Strategy], dict[str, Any]]:
     """Return the run's settings, its strategies with their parameters, and both as resolved.
 
@@ -31,7 +35,7 @@ def run_settings(
     strategies = find_all(list(names))
     known = {strategy.name: strategy for strategy in (*map(find, all_names()), *strategies)}
     own = {name: _section(strategy) for name, strategy in known.items()}
-    filled = resolve({**COMMON, **own}, config, overrides)
+    filled = resolve({**COMMON, **own}, config, overrides, environ)
     settings = Settings(*(filled[name] for name in COMMON))
     chosen = [
         replace(strategy, params=filled[strategy.name].params, limits=filled[strategy.name].limits)

@@ -98,7 +98,7 @@ def _in_words(line: dict[str, Any]) -> str:
     low, high = line["net_a_day_low"], line["net_a_day_high"]
     if math.isnan(low) or not line["trades"]:
         return f"{words}."
-    return f"{words} (net a day, {100 * CONFIDENCE:.0f} %: {_whole(low)} to {_whole(high)})."
+    return f"{words} (net a day, {100 * CONFIDENCE:.0f}\u00a0%: {_whole(low)} to {_whole(high)})."
 
 
 def cautions(result: dict[str, Any], lines: list[dict[str, Any]]) -> list[str]:
