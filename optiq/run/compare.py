@@ -114,11 +114,13 @@ def _new_folder(path: Path) -> Iterator[None]:
     if path.exists():
         raise CannotCreateError(f"{path} exists already", "give another --out")
     path.mkdir(parents=True)
+    whole = False
     try:
         yield
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
+        whole = True
+    finally:
+        if not whole:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _alone(together: DayResult, place: int, part: Part, settings: Settings) -> DayResult:
