@@ -43,6 +43,7 @@ class DayResult:
     """
 
     panel: Panel
+    context: Context
     orders: Records
     book: Book
     strategies: tuple[str, ...]
@@ -104,6 +105,7 @@ def day_result(
         instant = int(walked(panel, orders, strategies, at_once).day["realised_paise"][0])
     return DayResult(
         panel=panel,
+        context=context,
         orders=orders,
         book=book,
         strategies=tuple(strategy.name for strategy in strategies),

@@ -16,7 +16,8 @@ import numpy as np
 
 from optiq.errors import CannotCreateError
 from optiq.market.store import Store
-from optiq.run.backtest import DayResult, Scorer, Settings, backtest_day, day_result, walked
+from optiq.run.asking import Scorer
+from optiq.run.backtest import DayResult, Settings, backtest_day, day_result, walked
 from optiq.run.directory import RunDirectory, finite
 from optiq.run.frontier import Frontier, time_in_market_us
 from optiq.run.returns import daily_paise
@@ -128,7 +129,7 @@ def _alone(together: DayResult, place: int, part: Part, settings: Settings) -> D
     orders: Records = together.orders[together.orders["strategy"] == place]
     orders["strategy"] = 0
     book = walked(together.panel, orders, part.strategies, settings)
-    return day_result(together.panel, orders, book, part.strategies, settings)
+    return day_result(together.panel, together.context, orders, book, part.strategies, settings)
 
 
 def _line(part: Part, run: Run) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import numpy as np
 from optiq.errors import DamagedError, MissingDataError
 from optiq.market.schema import RIGHT_NAMES
 from optiq.market.store import Store
-from optiq.run.backtest import DayResult, Scorer, Settings, backtest_day
+from optiq.run.asking import Scorer
+from optiq.run.backtest import DayResult, Settings, backtest_day
 from optiq.run.recorded import TRADES, RecordedRun, session_days
 from optiq.run.row_by_row import RULE, bills, legs_of, quotes_at, rows_of
 from optiq.run.stored import fields_of

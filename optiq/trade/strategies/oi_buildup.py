@@ -28,8 +28,9 @@ NEEDS = ("ltp", "oi")
 class Params(Tradable):
     """Thresholds of open-interest build-up; ``price_min`` and ``oi_min`` are fractions.
 
-    ``minutes`` back; ``strikes`` each side of the money; the four quadrants trade or do not; exits
-    as fractions of the premium.
+    ``minutes`` back; ``strikes`` each side of the money; the quadrants ``long_build_up``,
+    ``short_build_up``, ``short_covering`` and ``long_unwinding`` trade or do not; ``target`` and
+    ``stop`` as fractions of the premium.
     """
 
     minutes: float = 15.0

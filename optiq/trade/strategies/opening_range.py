@@ -20,10 +20,11 @@ import numpy as np
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray
+from optiq.trade.directional import buy_at_the_money
 from optiq.trade.exits import TOLERANCE
 from optiq.trade.orders import ExitRule, Orders
 from optiq.trade.strength import strength
-from optiq.trade.tradability import Tradable, strikes_from_the_money, tradable
+from optiq.trade.tradability import Tradable, strikes_from_the_money
 
 NEEDS = ("ltp",)
 
@@ -50,7 +51,7 @@ class Params(Tradable):
 
 def silent_because(panel: Panel, context: Context, params: Params) -> str | None:
     """Say that the first minutes, once they are over, had too few levels for a range."""
-    over = panel.is_chain & (panel.minute >= panel.open_minute + params.range_minutes)
+    over = panel.is_chain & (panel.minute > panel.open_minute + params.range_minutes)
     if len(opening_levels(panel, params)) >= max(params.min_rows, 1) or not over.any():
         return None
     first = f"the first {params.range_minutes:g} minutes"
@@ -68,20 +69,19 @@ def entries(panel: Panel, context: Context, params: Params) -> Orders:
     below = (panel.spot < low) & (panel.spot <= bottom + TOLERANCE)
 
     minutes = panel.minute - panel.open_minute
-    asked = panel.is_chain & (minutes >= params.range_minutes) & (minutes <= params.until_minutes)
+    asked = panel.is_chain & (minutes > params.range_minutes) & (minutes <= params.until_minutes)
     beyond = asked & (above | below)
     first = beyond & (np.cumsum(beyond) == 1)
 
-    wanted = np.where(first, np.where(above, 1, -1), 0)[:, None]
-    at_the_money = strikes_from_the_money(panel, params.min_life_minutes) == 0
-    mask = tradable(panel, params) & at_the_money & (panel.right == wanted)
-    far = strength(np.maximum(panel.spot - top, bottom - panel.spot), 0.0, high - low)[:, None]
+    direction = np.where(first, np.where(above, 1.0, -1.0), 0.0)
+    far = strength(np.maximum(panel.spot - top, bottom - panel.spot), 0.0, high - low)
+    steps = strikes_from_the_money(panel, params.min_life_minutes)
     rule = ExitRule(params.target, params.stop, params.trail_after, params.trail)
-    return Orders.single(panel, mask, strength=np.broadcast_to(far, mask.shape), rule=rule)
+    return buy_at_the_money(panel, params, steps, direction, far, rule)
 
 
 def opening_levels(panel: Panel, params: Params) -> FloatArray:
     """Return the index on the chain rows before the range is complete, where it is known."""
-    opening = panel.is_chain & (panel.minute < panel.open_minute + params.range_minutes)
+    opening = panel.is_chain & (panel.minute <= panel.open_minute + params.range_minutes)
     levels: FloatArray = panel.spot[opening & ~np.isnan(panel.spot)]
     return levels

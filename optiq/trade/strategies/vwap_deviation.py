@@ -27,7 +27,8 @@ class Params(Tradable):
     """Thresholds of VWAP deviation.
 
     ``deviation_min`` as a fraction of the volume-weighted spot; ``minutes_min`` since the open, as
-    a mean of a few prints is no level to come back to; exits as fractions of the premium.
+    a mean of a few prints is no level to come back to; ``target`` and ``stop`` as fractions of the
+    premium.
     """
 
     deviation_min: float = 0.0035
