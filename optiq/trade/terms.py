@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import numpy as np
 from optiq.errors import RuleError
 from optiq.market.contracts import expiry_close_utc, freeze_quantity
 from optiq.market.panel import Panel
+from optiq.market.schema import IntArray
 from optiq.trade.book import (
     MICROSECONDS_PER_MINUTE,
     NO_FREEZE,
@@ -122,13 +124,18 @@ def _or(when_off: float, limit: float | None) -> float:
 
 def rules_of(panel: Panel) -> Rules:
     """Return the exchange's rules for a panel's contracts on its date."""
+    freeze = freeze_units(panel.underlying, panel.date, panel.lot)
+    return Rules(freeze, margin_rates(panel.underlying, panel.date))
+
+
+def freeze_units(underlying: str, on: dt.date, lot: IntArray) -> IntArray:
+    """Return the most units one order may have, (n,): whole lots, `NO_FREEZE` where unknown."""
     try:
-        units = int(freeze_quantity(panel.underlying, panel.date)["freeze_quantity"])
+        units = int(freeze_quantity(underlying, on)["freeze_quantity"])
     except RuleError:
-        freeze = np.full(panel.n_contracts, NO_FREEZE)
-    else:
-        freeze = np.maximum(units // panel.lot, 1) * panel.lot
-    return Rules(freeze.astype(np.int64), margin_rates(panel.underlying, panel.date))
+        return np.full(len(lot), NO_FREEZE, np.int64)
+    whole_lots: IntArray = np.maximum(units // lot, 1) * lot
+    return whole_lots.astype(np.int64)
 
 
 def risk_of(panel: Panel, needed: bool) -> Risk:

@@ -58,11 +58,7 @@ class ZoneJudge:
 
     def verdict(self) -> Clock:
         """Return the zone, "unknown" while it cannot be told."""
-        if self._only_ist and self._only_ist >= _DECISIVE * self._only_utc:
-            return "IST"
-        if self._only_utc and self._only_utc >= _DECISIVE * self._only_ist:
-            return "UTC"
-        return "unknown"
+        return zone_by_votes(self._only_ist, self._only_utc)
 
     def refusal(self, source: str) -> InputError:
         """Return the error for a source whose zone stays unknown."""
@@ -84,6 +80,15 @@ class ZoneJudge:
             first, last = _hours(date.item(), self._underlying)
             inside |= (day == date) & (minute >= first) & (minute <= last)
         return inside
+
+
+def zone_by_votes(only_ist: int, only_utc: int) -> Clock:
+    """Return the zone that most moments speak for, "unknown" where they disagree or say nothing."""
+    if only_ist and only_ist >= _DECISIVE * only_utc:
+        return "IST"
+    if only_utc and only_utc >= _DECISIVE * only_ist:
+        return "UTC"
+    return "unknown"
 
 
 @lru_cache(maxsize=4096)

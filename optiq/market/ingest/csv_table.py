@@ -43,6 +43,20 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
         ) from reason
 
 
+def text_table(path: Path) -> pa.Table:
+    """Return a whole file with every cell as text; `InputError` for a line of another length."""
+    broken: list[BrokenRow] = []
+    try:
+        headers, delimiter = _header(path)
+        columns = ColumnMap({name: name for name in headers}, {}, {})
+        table = pa.Table.from_batches(_open(path, columns, delimiter, broken, as_text=True))
+    except (OSError, pa.ArrowException) as reason:
+        raise InputError(f"{path}: cannot be read ({one_line(reason)})", "repair it") from reason
+    for line in broken:
+        raise InputError(f"{path}, line {line.row_number}: {line.reason}", "repair that line")
+    return table
+
+
 def _read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     headers, delimiter = _header(path)
     columns = column_map(headers, options.column_map)

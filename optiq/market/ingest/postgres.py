@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from optiq.market.ingest.numbers import day
 from optiq.market.ingest.tables import TableSource, batches_of, require_chain
 
 if TYPE_CHECKING:
-    from psycopg import Connection, Cursor
+    from psycopg import Cursor
 
 NAME = "postgres"
 _USUAL_TABLE = "option_snapshots"
@@ -31,11 +32,23 @@ def read_url(url: str, name: str, options: ReadOptions) -> Iterator[Batch]:
 
     The server sends them as CSV over COPY, inside one read-only snapshot of the database.
     """
+    with reading(url, name) as cursor:
+        yield from _rows(cursor, name, options)
+
+
+@contextmanager
+def reading(url: str, name: str) -> Iterator[Cursor[tuple[object, ...]]]:
+    """Give a cursor that can only read, its clock UTC; what the server refuses is one line.
+
+    ``name`` is the URL without its secrets.
+    """
     psycopg = _driver()
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
             connection.read_only = True
-            yield from _rows(connection, name, options)
+            with connection.cursor() as cursor:
+                cursor.execute("SET TIME ZONE 'UTC'")
+                yield cursor
     except psycopg.Error as reason:
         said = str(reason).strip().splitlines()
         raise InputError(
@@ -54,32 +67,28 @@ def _driver() -> ModuleType:
     return psycopg
 
 
-def _rows(
-    connection: Connection[tuple[object, ...]], name: str, options: ReadOptions
-) -> Iterator[Batch]:
-    with connection.cursor() as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'")
-        table, columns = _choose(cursor, name, options)
-        place = f"{name}, table {table}"
-        source = TableSource(
-            name=place,
-            sha256=_digest(cursor, place, table, columns),
-            columns=columns,
-            underlying=None if "underlying" in columns.shared else _said_underlying(place, options),
-            asked=options.underlying,
-            expiry=None if "expiry" in columns.shared else _said_expiry(place, options),
-        )
-        first_row = 1
-        for piece in _copied(cursor, table, columns):
-            yield from batches_of(piece, source, first_row)
-            first_row += piece.num_rows
+def _rows(cursor: Cursor[tuple[object, ...]], name: str, options: ReadOptions) -> Iterator[Batch]:
+    table, columns = _choose(cursor, name, options)
+    place = f"{name}, table {table}"
+    source = TableSource(
+        name=place,
+        sha256=_digest(cursor, place, table, columns),
+        columns=columns,
+        underlying=None if "underlying" in columns.shared else _said_underlying(place, options),
+        asked=options.underlying,
+        expiry=None if "expiry" in columns.shared else _said_expiry(place, options),
+    )
+    first_row = 1
+    for piece in copied(cursor, table, columns.theirs(), columns.shared["ts"]):
+        yield from batches_of(piece, source, first_row)
+        first_row += piece.num_rows
 
 
 def _choose(
     cursor: Cursor[tuple[object, ...]], name: str, options: ReadOptions
 ) -> tuple[str, ColumnMap]:
     """Return the table asked for, else the usual one, else the first that is an option chain."""
-    headers = _tables(cursor)
+    headers = tables_of(cursor)
     wanted = options.table or (_USUAL_TABLE if _USUAL_TABLE in headers else None)
     if wanted is not None:
         if wanted not in headers:
@@ -97,7 +106,8 @@ def _choose(
     )
 
 
-def _tables(cursor: Cursor[tuple[object, ...]]) -> dict[str, list[str]]:
+def tables_of(cursor: Cursor[tuple[object, ...]]) -> dict[str, list[str]]:
+    """Return the columns of each table that can be read without naming its schema."""
     cursor.execute(
         "SELECT table_name, column_name FROM information_schema.columns"
         " WHERE table_schema = ANY (current_schemas(false)) ORDER BY table_name, ordinal_position"
@@ -120,16 +130,16 @@ def _digest(cursor: Cursor[tuple[object, ...]], place: str, table: str, columns:
     return hashlib.sha256(f"{place} {cursor.fetchone()}".encode()).hexdigest()
 
 
-def _copied(
-    cursor: Cursor[tuple[object, ...]], table: str, columns: ColumnMap
+def copied(
+    cursor: Cursor[tuple[object, ...]], table: str, names: list[str], order: str
 ) -> Iterator[pa.Table]:
+    """Yield some columns of a table in pieces, sorted by the column ``order``."""
     from psycopg import sql
 
-    names = columns.theirs()
     query = sql.SQL("COPY (SELECT {} FROM {} ORDER BY {}) TO STDOUT (FORMAT csv)").format(
         sql.SQL(", ").join(sql.Identifier(name) for name in names),
         sql.Identifier(table),
-        sql.Identifier(columns.shared["ts"]),
+        sql.Identifier(order),
     )
     with cursor.copy(query) as copy:
         for block in _whole_rows(copy):
