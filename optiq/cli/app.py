@@ -29,6 +29,7 @@ from optiq.cli import (
     paper_run,
     parity,
     report,
+    reprice,
     rules,
     sessions,
     simulate,
@@ -70,6 +71,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (EVERY_DAY, "paper-run", paper_run.paper_run),
     (EVERY_DAY, "parity", parity.parity),
     (EVERY_DAY, "sessions", sessions.app),
+    (RESEARCH, "reprice", reprice.reprice),
     (EVERY_DAY, "demo", demo.demo),
     (EVERY_DAY, "doctor", doctor.doctor),
 )
