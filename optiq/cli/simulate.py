@@ -19,6 +19,7 @@ from optiq.cli.options import (
 if TYPE_CHECKING:
     from optiq.market.simulated_settings import Simulation
     from optiq.market.simulated_store import SimulationReport
+    from optiq.run.sample_ledger import Sample
 
 DaysOption = Annotated[
     int, typer.Option("--days", metavar="N", help="Sessions of the real calendar.", min=1)
@@ -48,6 +49,13 @@ TruthOption = Annotated[
     bool,
     typer.Option("--truth", help="Write what it hides into truth.parquet beside the store."),
 ]
+LedgerOption = Annotated[
+    bool,
+    typer.Option(
+        "--ledger",
+        help="Write a ledger with planted faults beside the store, to try optiq reprice on.",
+    ),
+]
 
 
 def simulate(
@@ -58,6 +66,7 @@ def simulate(
     seconds: SecondsOption = 60.0,
     plant: PlantOption = None,
     truth: TruthOption = False,
+    ledger: LedgerOption = False,
     config: ConfigOption = None,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
@@ -69,7 +78,9 @@ def simulate(
 
     With --truth, truth.parquet beside the store holds each snapshot's hidden
     state and the best possible probability that the index is higher 15
-    minutes later.
+    minutes later. With --ledger, ledger.csv beside it books the trades of
+    gamma_scalping as an old system would, faults included; ledger_truth.json
+    names which trade got which.
     """
     from optiq.cli.output import emit, progress
     from optiq.market.plants import read_plant
@@ -87,6 +98,11 @@ def simulate(
     )
     with progress("Simulating", total=days, unit="days", quiet=as_json) as advance:
         report = store_simulation(simulation, Store(store), truth=truth, advance=advance)
+    sample = None
+    if ledger:
+        from optiq.run.sample_ledger import write_sample
+
+        sample = write_sample(Store(store), underlying, report, seed)
     result = {
         "days": len(report.days),
         "written": report.written,
@@ -98,11 +114,22 @@ def simulate(
         "seed": seed,
         "plants": {planted.name: planted.strength for planted in simulation.plants},
         "truth": report.truth,
+        "ledger": sample and sample._asdict(),
     }
-    emit(result, as_json=as_json, show=lambda screen: _print(screen, simulation, report, store))
+    emit(
+        result,
+        as_json=as_json,
+        show=lambda screen: _print(screen, simulation, report, store, sample),
+    )
 
 
-def _print(screen: Any, simulation: Simulation, report: SimulationReport, store: Any) -> None:
+def _print(
+    screen: Any,
+    simulation: Simulation,
+    report: SimulationReport,
+    store: Any,
+    sample: Sample | None,
+) -> None:
     from optiq.report.money import grouped
 
     screen.print(
@@ -115,3 +142,9 @@ def _print(screen: Any, simulation: Simulation, report: SimulationReport, store:
         screen.print(f"planted: {plant.name}, strength {plant.strength:g}")
     if report.truth is not None:
         screen.print(f"what it hides is in {report.truth}")
+    if sample is not None:
+        screen.print(
+            f"{sample.trades:,} trades with {sample.planted:,} faults are in {sample.ledger}; try\n"
+            f"  optiq reprice {sample.ledger} --store {store}",
+            soft_wrap=True,
+        )
