@@ -12,7 +12,7 @@ from rich.text import Text
 from optiq.market.schema import RIGHT_NAMES
 from optiq.report.money import profit, rupees
 from optiq.report.tables import counted
-from optiq.run.reprice import NO_FILL, NO_RULE, Judged, Repriced, as_result
+from optiq.run.judged import NO_FILL, NO_RULE, Judged, Repriced, as_result
 
 LONGEST = 12
 """Trades on the screen; the file has them all."""

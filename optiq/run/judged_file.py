@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from optiq.run.reprice import Judged, Repriced
+from optiq.run.judged import Judged, Repriced
 
 _MONEY = ("entry_price", "exit_price", "gross_pnl", "charges", "net_pnl")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from optiq.errors import RuleError
 from optiq.market import calendar
 from optiq.market.ingest.clock import zone_by_votes
 from optiq.market.schema import IST_OFFSET
+from optiq.run.ledger_quotes import Key, Seen
 from optiq.run.old_ledger import Booked, Stamp
 
 Reading = Literal["IST", "UTC"]
@@ -70,3 +71,48 @@ def ledger_clock(trades: Sequence[Booked], possible: Sequence[tuple[Reading, ...
     votes = [found for trade, found in zip(trades, possible, strict=True) if is_naive(trade)]
     verdict = zone_by_votes(votes.count(("IST",)), votes.count(("UTC",)))
     return "UTC" if verdict == "UTC" else "IST"
+
+
+def chosen_reading(
+    number: int,
+    trade: Booked,
+    possible: Sequence[Reading],
+    seen: Mapping[Key, Seen],
+    clock: Reading,
+) -> tuple[Reading, str]:
+    """Return the clock of a trade's naive times, and what shows that it is UTC.
+
+    ``possible`` are the clocks that put it into a session. Where both do, it is the one at whose
+    moments the chain quoted its prices; where that does not tell, the ledger's.
+    """
+    if len(possible) == 1:
+        words = "outside the session as Indian time; as UTC "
+        return possible[0], (words + clock_words(trade)) * (possible[0] == "UTC")
+    matches = {reading: _matches(number, trade, reading, seen) for reading in READINGS}
+    if matches["IST"] != matches["UTC"]:
+        reading: Reading = "UTC" if matches["UTC"] > matches["IST"] else "IST"
+        words = f"{matches['UTC']} of its prices quoted as UTC, {matches['IST']} as Indian time; "
+    else:
+        reading, words = clock, "the ledger's other times are UTC; "
+    return reading, (words + clock_words(trade)) * (reading == "UTC")
+
+
+def _matches(number: int, trade: Booked, reading: Reading, seen: Mapping[Key, Seen]) -> int:
+    """Return how many of a trade's prices the chain quoted at its moments, read by one clock.
+
+    None says anything where it leaves before it enters: one of the moments is wrong.
+    """
+    if utc_of(trade.exit, reading) < utc_of(trade.entry, reading):
+        return 0
+    prices = {"entry": trade.entry_price, "exit": trade.exit_price}
+    found = {which: seen.get((number, reading, which)) for which in prices}
+    return sum(day is not None and day.has_quoted(prices[w]) for w, day in found.items())
+
+
+def clock_words(trade: Booked) -> str:
+    """Return a trade's naive moments and what they are in India if they are UTC."""
+    return ", ".join(
+        f"{name} {stamp.text[-8:]} is {ist_clock(stamp.time)} in India"
+        for name, stamp in (("entry", trade.entry), ("exit", trade.exit))
+        if stamp.is_known and stamp.clock == "unknown"
+    )

@@ -11,15 +11,15 @@ import numpy as np
 from optiq.errors import RuleError
 from optiq.market.contracts import require_expiry
 from optiq.market.schema import RIGHT_NAMES
-from optiq.run.ledger_clock import ist_clock, why_outside
-from optiq.run.ledger_money import dated_lot
+from optiq.run.ledger_clock import why_outside
+from optiq.run.ledger_money import dated_lot, to_paise
 from optiq.run.ledger_quotes import Seen
 from optiq.run.old_ledger import Booked, Stamp
 from optiq.trade.priced_legs import day_of
 
 CENT = 0.005
 """Rupees by which equal prices may differ in binary."""
-CHARGES_TOLERANCE = 1.0
+CHARGES_TOLERANCE_PAISE = 100
 SUMS_TOLERANCE = 0.05
 _OPEN = {"OPEN", "ACTIVE", "PENDING", "RUNNING", "LIVE"}
 
@@ -133,6 +133,8 @@ def _unknown_contract(case: Case) -> str:
 
 
 def _no_data(case: Case) -> str:
+    if _impossible_time(case):
+        return ""
     moments = ((case.entry, case.entry_utc), (case.exit, case.exit_utc))
     days = {day_of(utc) for seen, utc in moments if seen is not None and not seen.is_stored}
     return f"no {case.booked.underlying} quotes of {', '.join(map(str, sorted(days)))}" * bool(days)
@@ -189,7 +191,9 @@ def _price_off_chain(case: Case) -> str:
 def _charges_understated(case: Case) -> str:
     trade = case.booked
     entry, leave = case.due
-    if not entry + leave - trade.charges > CHARGES_TOLERANCE:
+    if np.isnan(entry + leave + trade.charges):
+        return ""
+    if to_paise(entry + leave) - to_paise(trade.charges) <= CHARGES_TOLERANCE_PAISE:
         return ""
     return (
         f"{trade.charges:.2f} booked where {entry + leave:.2f} was due at its own prices, "
@@ -212,15 +216,6 @@ def _net_does_not_add_up(case: Case) -> str:
 
 def _span(low: float, high: float) -> str:
     return f"{low:.2f}" if high - low < CENT else f"{low:.2f} to {high:.2f}"
-
-
-def clock_words(trade: Booked) -> str:
-    """Return a trade's naive moments and what they are in India if they are UTC."""
-    return ", ".join(
-        f"{name} {stamp.text[-8:]} is {ist_clock(stamp.time)} in India"
-        for name, stamp in (("entry", trade.entry), ("exit", trade.exit))
-        if stamp.is_known and stamp.clock == "unknown"
-    )
 
 
 FAULTS: tuple[tuple[str, Callable[[Case], str]], ...] = (

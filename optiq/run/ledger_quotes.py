@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,8 @@ from optiq.trade.book import PAISE, quotes_of
 from optiq.trade.fills import NOT_EXECUTABLE, WalkSettings, executable_paise, is_worthless
 from optiq.trade.priced_legs import FillTerms, day_of
 
+Key = tuple[int, str, str]
+"""A trade's number in its ledger, the clock its times were read by, "entry" or "exit"."""
 NEAR = np.timedelta64(60, "s")
 """How far from a booked moment a quote may lie that its price is held against."""
 _MICROSECOND = np.timedelta64(1, "us")
@@ -30,7 +32,7 @@ class Ask:
     ``since`` is the moment of the trade's entry where this order is its exit.
     """
 
-    key: Hashable
+    key: Key
     contract: Option
     moment: np.datetime64
     side: int
@@ -82,12 +84,12 @@ def look_up(
     store: Store,
     settings: WalkSettings,
     advance: Callable[[int], None] | None = None,
-) -> dict[Hashable, Seen]:
+) -> dict[Key, Seen]:
     """Answer every ask, day by day in order, so that memory stays that of one day."""
     by_day: dict[tuple[str, dt.date], list[Ask]] = defaultdict(list)
     for ask in asks:
         by_day[ask.day].append(ask)
-    seen: dict[Hashable, Seen] = {}
+    seen: dict[Key, Seen] = {}
     for (underlying, date), of_day in sorted(by_day.items(), key=lambda item: item[0]):
         if store.has_day(underlying, date):
             day = QuotedDay(store.read_panel(underlying, date, PRICES), settings)

@@ -31,10 +31,10 @@ _SPELLINGS = {
     "entry_price": "entry_price entry_premium price_in entry",
     "exit_price": "exit_price exit_premium price_out exit",
     "quantity": "quantity qty units",
-    "gross_pnl": "gross_pnl gross gross_profit",
+    "gross_pnl": "gross_pnl gross_p_l gross gross_profit",
     "brokerage": "brokerage charges total_charges commission fees",
     "taxes": "taxes tax statutory_charges",
-    "net_pnl": "net_pnl net net_profit pnl",
+    "net_pnl": "net_pnl net_p_l net net_profit pnl p_l",
     "strategy": "strategy_name strategy",
     "status": "status state trade_status",
 }

@@ -49,7 +49,9 @@ def text_table(path: Path) -> pa.Table:
     try:
         headers, delimiter = _header(path)
         columns = ColumnMap({name: name for name in headers}, {}, {})
-        table = pa.Table.from_batches(_open(path, columns, delimiter, broken, as_text=True))
+        lines = _open(path, columns, delimiter, broken, as_text=True)
+        schema = pa.schema([(name, pa.string()) for name in columns.theirs()])
+        table = pa.Table.from_batches(lines, schema)
     except (OSError, pa.ArrowException) as reason:
         raise InputError(f"{path}: cannot be read ({one_line(reason)})", "repair it") from reason
     for line in broken:
