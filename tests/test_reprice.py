@@ -250,6 +250,16 @@ def test_times_that_fit_both_clocks_are_judged_by_their_prices(
     assert as_utc.exit_price == 460.5
 
 
+def test_prices_tell_no_clock_where_the_moments_contradict_each_other(
+    tmp_path: Path, store: Store
+) -> None:
+    swapped = {"entry_time": BOTH_WAYS["exit_time"], "exit_time": BOTH_WAYS["entry_time"]}
+    quoted_as_utc = {"entry_price": "460.50", "gross_pnl": "0", "net_pnl": "-130", "taxes": "90"}
+    changes = swapped | quoted_as_utc | {"exit_price": "460.50"}
+    trade = judge_beside_clean(tmp_path, store, **changes)
+    assert (trade.reading, names(trade)) == ("IST", {"exit_before_entry"})
+
+
 def test_prices_that_tell_nothing_leave_it_to_the_ledger(tmp_path: Path, store: Store) -> None:
     odd = BOTH_WAYS | {"entry_price": "5.00", "exit_price": "6.00"}
     result = judge(write(tmp_path / "l.csv", CLEAN | odd, *[CLEAN | AS_UTC] * 3), store)
