@@ -82,12 +82,12 @@ def opened(*later: tuple[float, float], **changes: object) -> Panel:
 @pytest.mark.parametrize(
     ("later", "order"),
     [
-        ([(570.0, TOP)], (3, CALL)),  # met exactly; the range is complete at 09:30:00
-        ([(570.0, TOP - 0.01)], None),  # missed by a hair
-        ([(570.0, BOTTOM)], (3, PUT)),
-        ([(570.0, BOTTOM + 0.01)], None),
-        ([(569.95, 26_200.0)], None),  # before 09:30 it only widens the range
-        ([(569.95, 26_200.0), (570.0, TOP)], None),
+        ([(570.05, TOP)], (3, CALL)),  # met exactly; the range is complete after 09:30:00
+        ([(570.05, TOP - 0.01)], None),  # missed by a hair
+        ([(570.05, BOTTOM)], (3, PUT)),
+        ([(570.05, BOTTOM + 0.01)], None),
+        ([(570.0, 26_200.0)], None),  # until 09:30 it only widens the range
+        ([(570.0, 26_200.0), (570.05, TOP)], None),
         ([(690.0, TOP)], (3, CALL)),  # 135 minutes after the open
         ([(690.1, TOP)], None),
         ([(580.0, 26_020.0), (581.0, np.nan), (582.0, BOTTOM), (583.0, TOP)], (5, PUT)),
@@ -115,7 +115,7 @@ def test_a_range_of_no_width_and_no_buffer_is_left_not_touched():
 
 
 def test_an_untradable_contract_on_the_first_row_ends_the_day():
-    day = opened((570.0, TOP), (571.0, TOP))
+    day = opened((570.5, TOP), (571.0, TOP))
     assert asked("opening_range", day, Context()).row.tolist() == [3]
     assert len(asked("opening_range", unquoted(day, (3, "26000CE")), Context())) == 0
     assert asked("opening_range", unquoted(day, (3, "26000PE")), Context()).row.tolist() == [3]
@@ -124,14 +124,14 @@ def test_an_untradable_contract_on_the_first_row_ends_the_day():
 
 def test_the_range_counts_from_that_sessions_open():
     """Muhurat opens at 13:45."""
-    minutes, spot = [825.0, 839.0, 840.0], [26_000.0, 26_050.0, TOP]
+    minutes, spot = [825.0, 839.0, 840.5], [26_000.0, 26_050.0, TOP]
     day = replace(chain(minutes, spot=spot), open_minute=825.0, close_minute=885.0)
     assert spoken(day, asked("opening_range", day, Context())) == [(2, CALL)]
     assert len(asked("opening_range", replace(day, open_minute=820.0), Context())) == 0
 
 
 def test_monitor_rows_neither_widen_the_range_nor_leave_it():
-    day = opened((565.0, 26_300.0), (570.0, TOP), (571.0, TOP))
+    day = opened((565.0, 26_300.0), (570.5, TOP), (571.0, TOP))
     order = np.argsort(day.ts)
     day = replace(
         day, ts=day.ts[order], known=day.ts[order], spot=day.spot[order], is_chain=np.ones(6, bool)
@@ -144,9 +144,9 @@ def test_monitor_rows_neither_widen_the_range_nor_leave_it():
 @pytest.mark.parametrize(
     ("minutes", "reason"),
     [
-        ([555.0, 570.0], "under 2 rows with a spot in the first 15 minutes"),
+        ([555.0, 570.5], "under 2 rows with a spot in the first 15 minutes"),
         ([575.0, 590.0], "under 2 rows with a spot in the first 15 minutes"),
-        ([555.0, 569.0, 570.0], None),
+        ([555.0, 570.0, 571.0], None),
         ([555.0], None),  # the minutes are not over: nothing can be said
     ],
 )

@@ -81,7 +81,7 @@ def entries(panel: Panel, context: Context, params: Params) -> Orders:
 
 
 def opening_levels(panel: Panel, params: Params) -> FloatArray:
-    """Return the index on the chain rows before the range is complete, where it is known."""
+    """Return the known index levels on the chain rows of the first minutes, the last included."""
     opening = panel.is_chain & (panel.minute <= panel.open_minute + params.range_minutes)
     levels: FloatArray = panel.spot[opening & ~np.isnan(panel.spot)]
     return levels

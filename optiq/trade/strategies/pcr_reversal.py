@@ -29,8 +29,8 @@ class Params(Tradable):
     """Thresholds of put-call ratio reversal.
 
     ``strikes`` each side of the money; ``strikes_min`` calls and as many puts must have open
-    interest; ``high`` and ``low`` are ratios; ``sign`` says whether to bet against the crowd or with
-    it; ``target`` and ``stop`` as fractions of the premium.
+    interest; ``high`` and ``low`` are ratios; ``sign`` says whether to bet against the crowd or
+    with it; ``target`` and ``stop`` as fractions of the premium.
     """
 
     strikes: int = 10

@@ -16,10 +16,11 @@ import numpy as np
 
 from optiq.market.context import Context
 from optiq.market.panel import Panel
+from optiq.trade.directional import buy_at_the_money
 from optiq.trade.exits import TOLERANCE
 from optiq.trade.orders import ExitRule, Orders
 from optiq.trade.strength import strength
-from optiq.trade.tradability import Tradable, strikes_from_the_money, tradable
+from optiq.trade.tradability import Tradable, strikes_from_the_money
 
 NEEDS = ("ltp",)
 
@@ -50,14 +51,8 @@ def entries(panel: Panel, context: Context, params: Params) -> Orders:
     sell, hold, buy = context.direction.T
     confidence = np.maximum(sell, buy)
     confident = (confidence > hold) & (confidence >= params.threshold - TOLERANCE)
-    wanted = np.where(confident, np.sign(buy - sell), 0.0)[:, None]
-
-    at_the_money = strikes_from_the_money(panel, params.min_life_minutes) == 0
-    mask = tradable(panel, params) & at_the_money & (panel.right == wanted)
-    sure = strength(confidence, params.threshold, 1.0)[:, None]
-    return Orders.single(
-        panel,
-        mask,
-        strength=np.broadcast_to(sure, mask.shape),
-        rule=ExitRule(params.target, params.stop, max_hold_minutes=params.max_hold_minutes),
-    )
+    direction = np.where(confident, np.sign(buy - sell), 0.0)
+    sure = strength(confidence, params.threshold, 1.0)
+    steps = strikes_from_the_money(panel, params.min_life_minutes)
+    rule = ExitRule(params.target, params.stop, max_hold_minutes=params.max_hold_minutes)
+    return buy_at_the_money(panel, params, steps, direction, sure, rule)
