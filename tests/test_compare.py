@@ -16,7 +16,7 @@ from optiq.errors import CannotCreateError, InputError
 from optiq.report.compare_table import show_comparison
 from optiq.run.backtest import Settings
 from optiq.run.compare import compare_stored
-from optiq.run.recorded import read_run
+from optiq.run.recorded import find_run, read_run
 from optiq.run.stored import backtest_stored, sessions
 from optiq.trade.fills import WalkSettings
 from optiq.trade.limits import Limits
@@ -138,3 +138,10 @@ def test_a_session_without_a_trade_returns_nothing(tmp_path):
 def test_returns_need_a_capital(compared, capital):
     with pytest.raises(InputError, match="a capital of"):
         daily_returns(compared[1] / NAMES[0], capital)
+
+
+def test_a_comparison_stands_for_its_shared_run(compared):
+    result, out = compared
+    assert find_run(None, out.parent) == out / "together"
+    assert find_run(out.name, out.parent) == out / "together"
+    assert find_run(str(out / NAMES[0]), out.parent) == out / NAMES[0]

@@ -258,6 +258,18 @@ def test_a_full_book_shows_what_it_held(tmp_path):
     assert story["alone"]["status"] == "filled"
 
 
+def test_an_order_accepted_after_it_did_not_stand_in_its_way(tmp_path):
+    still = quotes(*[(100.0, 100.0)] * 5)
+    day = book_panel(every_minute(5), still - 0.5, still + 0.5, still)
+    rows, legs = np.array([0, 3, 3]), np.array([[0], [0], [1]])
+    strength = np.array([50.0, 90.0, 10.0])
+    orders = Orders.packages(rows, legs, 1, ExitRule(), strength=strength)
+    retold = told(day, [says(orders)], tmp_path)
+    story = explain_refusal(retold, "3:mine:1", find_order(retold, "3:mine:1"))
+    assert story["status"] == "same_contract"
+    assert [other["decided_row"] for other in story["held"]] == [0]  # not the weaker one of row 3
+
+
 def test_a_decision_the_run_does_not_know_is_missing(tmp_path):
     retold = a_call(tmp_path)
     for decision in ("0:gamma_scalping:9", "0:other:0", "99:gamma_scalping:0"):

@@ -13,7 +13,7 @@ from rich.text import Text
 from optiq.report.money import grouped
 from optiq.report.story import COLOURS, WORDS
 from optiq.report.tables import counted
-from optiq.run.compare import TOGETHER
+from optiq.run.recorded import TOGETHER
 from optiq.run.verdict import CONFIDENCE, Verdict
 from optiq.trade.charges import LINES
 

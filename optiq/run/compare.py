@@ -20,15 +20,13 @@ from optiq.run.asking import Scorer
 from optiq.run.backtest import DayResult, Settings, backtest_day, day_result, walked
 from optiq.run.directory import RunDirectory, finite
 from optiq.run.frontier import Frontier, time_in_market_us
+from optiq.run.recorded import TOGETHER
 from optiq.run.returns import daily_paise
 from optiq.run.stored import Run, complete, fields_of, panels, what_was_run
 from optiq.run.summary import Tally
 from optiq.run.verdict import daily_interval, verdict
 from optiq.trade.book import MICROSECONDS_PER_MINUTE, PAISE, Records
 from optiq.trade.strategies import Strategy
-
-TOGETHER = "together"
-"""The run in which all strategies share one book and its limits."""
 
 Describe = Callable[[Sequence[Strategy]], str]
 """Returns the text of the ``config.toml`` of a run of these strategies."""

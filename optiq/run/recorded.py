@@ -20,6 +20,8 @@ from optiq.trade.ledger import Columns
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TOGETHER = "together"
+"""The run of a comparison in which all strategies share one book and its limits."""
 SUMMARY = "summary.json"
 HALF_A_PAISA = 0.005
 TRADES = (
@@ -83,19 +85,24 @@ class RecordedRun:
 
 
 def find_run(name: str | None, runs: Path) -> Path:
-    """Return the folder of a run: a path, a name under ``runs``, or without one the latest."""
+    """Return the folder of a run: a path, a name under ``runs``, or without one the latest.
+
+    A comparison stands for its run of all strategies in one book.
+    """
+    places = [f"[!.]*/{SUMMARY}", f"[!.]*/{TOGETHER}/{SUMMARY}"]  # a dot: a run cut short
     stored = sorted(
-        (place.parent for place in runs.glob(f"[!.]*/{SUMMARY}")),  # a dot: a run cut short
+        (file.parent for place in places for file in runs.glob(place)),
         key=lambda run: ((run / SUMMARY).stat().st_mtime_ns, run.name),
     )
     if name is None:
         if not stored:
             raise MissingDataError(f"no run in {runs}", "optiq backtest makes one")
         return stored[-1]
-    for place in (Path(name), runs / name):
+    given = (Path(name), runs / name)
+    for place in (*given, *(folder / TOGETHER for folder in given)):
         if (place / SUMMARY).is_file():
             return place
-    names = [run.name for run in stored]
+    names = [str(run.relative_to(runs)) for run in stored]
     near = get_close_matches(name, names, 1)
     there = f"did you mean {near[0]}?" if near else f"{runs} holds {', '.join(names) or 'none'}"
     raise InputError(f"no run {name}", there)

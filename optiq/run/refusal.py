@@ -16,6 +16,7 @@ from optiq.run.row_by_row import quotes_at
 from optiq.trade.book import Records, Status
 from optiq.trade.entering import MIN_BASIS_SHARE
 from optiq.trade.ledger import closed_in_order, trade_ids
+from optiq.trade.ranking import outranks
 from optiq.trade.walk import Walk
 
 WHY = {
@@ -144,7 +145,7 @@ def _why(told: Retold, order: Records, status: Status) -> str:
 
 
 def _held(told: Retold, walk: Walk, place: int) -> list[dict[str, Any]]:
-    """Return what was open or pending when the row's entries were decided, before its fills."""
+    """Return what was open or pending when the order was decided, before the row's fills."""
     row, day = int(told.day.orders[place]["row"]), walk.book.day
     closed = walk.book.closed[: int(day["n_closed"][0])]
     active = walk.book.active[: int(day["n_active"][0])]
@@ -156,8 +157,15 @@ def _held(told: Retold, walk: Walk, place: int) -> list[dict[str, Any]]:
             "decided_row": int(told.day.orders[other]["row"]),
         }
         for other in held
-        if other != place
+        if told.day.orders[other]["row"] < row or _comes_first(walk, int(other), place)
     ]
+
+
+def _comes_first(walk: Walk, other: int, place: int) -> bool:
+    """Return whether an order of the same row was decided before another."""
+    spot = float(walk.book.day["spot"][0])
+    first = outranks(other, place, walk.given.orders, walk.given.quotes, spot)
+    return other != place and bool(first)
 
 
 def _tried(walk: Walk, order: Records) -> list[dict[str, Any]]:
