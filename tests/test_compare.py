@@ -141,7 +141,7 @@ def test_returns_need_a_capital(compared, capital):
 
 
 def test_a_comparison_stands_for_its_shared_run(compared):
-    result, out = compared
+    _, out = compared
     assert find_run(None, out.parent) == out / "together"
     assert find_run(out.name, out.parent) == out / "together"
     assert find_run(str(out / NAMES[0]), out.parent) == out / NAMES[0]
