@@ -9,6 +9,7 @@ from hand_walks import NAN, book_panel, buy, every_minute, quotes
 from markets import random_market
 from panels import LOT
 
+from optiq.market.context import Context
 from optiq.run.backtest import Settings, day_result
 from optiq.run.frontier import Frontier, time_in_market_us
 from optiq.run.summary import Tally
@@ -21,7 +22,7 @@ def result_of(panel, orders):
     settings = Settings()
     rates = schedule("NIFTY", panel.date).rates
     book = walk_day(panel, orders, rates, settings.walk)
-    return day_result(panel, orders, book, [], settings, compare_instant=False)
+    return day_result(panel, Context(), orders, book, [], settings, compare_instant=False)
 
 
 def frontier_of(days):
@@ -80,7 +81,9 @@ def test_what_is_lost_on_the_way_adds_up(first):
         walk.advance(market.panel.n_rows)
         walk.finish()
         orders, settings = walk.given.orders, Settings()
-        day = day_result(market.panel, orders, walk.book, [], settings, compare_instant=False)
+        day = day_result(
+            market.panel, Context(), orders, walk.book, [], settings, compare_instant=False
+        )
         days.append(day)
         for position in walk.book.closed[: int(walk.book.day["n_closed"][0])]:
             order = orders[position["order"]]
