@@ -22,6 +22,7 @@ from optiq.cli import (
     data,
     demo,
     doctor,
+    episodes,
     explain,
     features,
     ingest,
@@ -72,6 +73,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (EVERY_DAY, "parity", parity.parity),
     (EVERY_DAY, "sessions", sessions.app),
     (RESEARCH, "reprice", reprice.reprice),
+    (EVERY_DAY, "episodes", episodes.app),
     (EVERY_DAY, "demo", demo.demo),
     (EVERY_DAY, "doctor", doctor.doctor),
 )

@@ -14,6 +14,8 @@ from optiq.cli.options import (
     DateOption,
     FromOption,
     JsonOption,
+    PolicyOption,
+    SeedOption,
     SetOption,
     StoreOption,
     StrategyOption,
@@ -38,6 +40,8 @@ def backtest(
     from_date: FromOption = None,
     to_date: ToOption = None,
     compare: CompareOption = False,
+    policy: PolicyOption = None,
+    seed: SeedOption = 0,
     out: OutOption = None,
     overrides: SetOption = None,
     config: ConfigOption = None,
@@ -58,6 +62,7 @@ def backtest(
     from optiq.market.store import Store
     from optiq.report.compare_table import show_comparison
     from optiq.report.tables import show_run
+    from optiq.run.choosing import chooser_named
     from optiq.run.compare import compare_stored
     from optiq.run.stored import backtest_stored, run_name, sessions
 
@@ -68,6 +73,9 @@ def backtest(
     name = run_name(dt.datetime.now(IST), underlying, strategies)
     runs = folder("runs", RUNS, config)
     folders = {"store": store, "runs": runs}
+    chooser = chooser_named(policy, strategies, seed) if policy else None
+    if compare and chooser:
+        raise InputError("--compare and --policy", "compare runs each strategy alone")
     if compare:
         with progress("Comparing", total=len(days), unit="days", quiet=as_json) as advance:
             compared = compare_stored(
@@ -91,6 +99,7 @@ def backtest(
             settings,
             out or runs / name,
             resolved_toml(resolved, folders),
+            chooser=chooser,
             advance=advance,
         )
     emit(run.summary, as_json=as_json, show=lambda screen: show_run(screen, run.summary))

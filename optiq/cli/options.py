@@ -175,3 +175,13 @@ StrategyOption = Annotated[
     ),
 ]
 """Use as ``strategy: StrategyOption = None``."""
+
+PolicyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="random|NAME",
+        help="Let one strategy trade at a time, chosen every five minutes by this policy.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the policy's draws.")]

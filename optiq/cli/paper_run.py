@@ -12,6 +12,8 @@ from optiq.cli.options import (
     ConfigOption,
     DateOption,
     JsonOption,
+    PolicyOption,
+    SeedOption,
     SetOption,
     StoreOption,
     StrategyOption,
@@ -41,6 +43,8 @@ def paper_run(
     date: DateOption = None,
     speed: SpeedOption = "max",
     session: SessionOption = None,
+    policy: PolicyOption = None,
+    seed: SeedOption = 0,
     overrides: SetOption = None,
     config: ConfigOption = None,
     store: StoreOption = STORE,
@@ -61,6 +65,7 @@ def paper_run(
     from optiq.market.store import Store
     from optiq.report.paper_lines import PaperLines
     from optiq.report.tables import show_run
+    from optiq.run.choosing import chooser_named
     from optiq.run.plan import Plan
     from optiq.run.sessions import FOLDER, Ensemble, opened
     from optiq.run.stored import panels
@@ -79,11 +84,14 @@ def paper_run(
         has_book=panel.has_book,
         settings=resolved_toml(resolved),
         strategies=tokens(strategies),
+        policy=policy or "",
+        seed=seed,
         context=context,
     )
+    chooser = chooser_named(policy, strategies, seed) if policy else None
     folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{date}")
     lines = PaperLines(as_json=as_json)
-    with opened(folder, plan, Ensemble(settings, strategies)) as paper:
+    with opened(folder, plan, Ensemble(settings, strategies, chooser=chooser)) as paper:
         lines.begin(paper)
         if not paper.is_over:
             rows = replay(panel, paper.last_ts, _times(speed), time.sleep)

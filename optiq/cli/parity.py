@@ -24,12 +24,15 @@ def parity(
     """
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
+    from optiq.run.choosing import chooser_named
     from optiq.run.parity import prove
     from optiq.run.sessions import CONFIG, FOLDER, Ensemble, read_session
 
     stored = read_session(store / FOLDER / session)
     settings, strategies, _ = run_settings(list(stored.plan.strategies), stored.folder / CONFIG, [])
-    result = prove(stored, Ensemble(settings, strategies), run)
+    plan = stored.plan
+    chooser = chooser_named(plan.policy, strategies, plan.seed) if plan.policy else None
+    result = prove(stored, Ensemble(settings, strategies, chooser=chooser), run)
     emit(
         result,
         as_json=as_json,

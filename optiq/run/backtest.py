@@ -12,6 +12,7 @@ from optiq.market.context import Context
 from optiq.market.contracts import unsure_lots
 from optiq.market.panel import Panel
 from optiq.run.asking import Scorer, ask
+from optiq.run.choosing import Chooser, of_the_chosen
 from optiq.trade.book import NO_FREEZE, Book, Records, Rules
 from optiq.trade.charges import Broker, Schedule, schedule
 from optiq.trade.fill_quality import fills_of
@@ -77,11 +78,19 @@ def backtest_day(
     strategies: Sequence[Strategy],
     settings: Settings,
     scorer: Scorer | None = None,
+    chooser: Chooser | None = None,
     *,
     compare_instant: bool = True,
 ) -> DayResult:
-    """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it."""
-    orders = ask(panel.chain_only, panel.chain_rows, context, strategies, scorer)
+    """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it.
+
+    With a chooser, only whom it chose trades, from each of its decisions to the next.
+    """
+    chain, rows = panel.chain_only, panel.chain_rows
+    orders = ask(chain, rows, context, strategies, scorer)
+    if chooser is not None:
+        decisions = chooser.decide(chain, rows, context, strategies, settings.limits)
+        orders = of_the_chosen(orders, decisions)
     book = walked(panel, orders, strategies, settings)
     return day_result(
         panel, context, orders, book, strategies, settings, compare_instant=compare_instant
@@ -135,13 +144,14 @@ def backtest(
     strategies: Sequence[Strategy],
     settings: Settings,
     scorer: Scorer | None = None,
+    chooser: Chooser | None = None,
     *,
     compare_instant: bool = True,
 ) -> Iterator[DayResult]:
     """Walk each day in turn; days share nothing, so memory stays that of one."""
     for panel, context in days:
         yield backtest_day(
-            panel, context, strategies, settings, scorer, compare_instant=compare_instant
+            panel, context, strategies, settings, scorer, chooser, compare_instant=compare_instant
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from optiq.market.panel import Panel
 from optiq.market.schema import IntArray
 from optiq.run.asking import Scorer, ask
 from optiq.run.backtest import DayResult, Settings, day_result
+from optiq.run.choosing import Chooser, Decision, of_the_chosen
 from optiq.run.walk_tape import WalkTape
 from optiq.trade.book import ORDER, Book, Given, Records, Stage, Status
 from optiq.trade.charges import schedule
@@ -40,12 +42,15 @@ class Step:
         Numbers of the orders decided on it.
     ended
         Numbers of earlier orders that expired or were cancelled on it.
+    chosen
+        The decision made on it, if one was due.
     entered, leaving, left
         Positions that were entered on it, whose exit was decided on it, and that left on it;
         copies of their records.
     """
 
     row: int
+    chosen: Decision | None
     decided: IntArray
     ended: IntArray
     entered: Records
@@ -66,10 +71,12 @@ class DayInProgress:
         *,
         has_book: bool,
         scorer: Scorer | None = None,
+        chooser: Chooser | None = None,
     ) -> None:
         self.rows = GrowingPanel(underlying, date, has_book=has_book)
         self.context, self.strategies, self.settings = context, list(strategies), settings
-        self.scorer = scorer
+        self.scorer, self.chooser = scorer, chooser
+        self.decisions: list[Decision] = []
         self.schedule = schedule(underlying, date, settings.broker)
         self._orders = np.empty(ORDERS_AT_FIRST, ORDER)
         self.n_orders = 0
@@ -112,7 +119,7 @@ class DayInProgress:
         finish_day(self.given, self.book)
         left = self.book.closed[closed : int(self.book.day["n_closed"][0])].copy()
         leaving = left[left["exit_decided_row"] == last]
-        return Step(last, np.empty(0, np.int64), waiting, left[:0], leaving, left)
+        return Step(last, None, np.empty(0, np.int64), waiting, left[:0], leaving, left)
 
     def result(self) -> DayResult:
         """Return the finished day as a backtest of the same rows would."""
@@ -125,6 +132,12 @@ class DayInProgress:
     def _ask(self, chain: Panel, since: int) -> None:
         rows = self.rows.chain_rows
         new = ask(chain, rows, self.context, self.strategies, self.scorer, since=since)
+        if self.chooser is not None:
+            limits = self.settings.limits
+            self.decisions += self.chooser.decide(
+                chain, rows, self.context, self.strategies, limits, since
+            )
+            new = of_the_chosen(new, self.decisions)
         needed = self.n_orders + len(new)
         if needed > len(self._orders):
             room = max(needed, 2 * len(self._orders))
@@ -146,12 +159,18 @@ class DayInProgress:
         is_open = active["stage"] == Stage.OPEN
         return Step(
             row=number,
+            chosen=self._chosen_on(number),
             decided=np.arange(first, int(day["next_order"])),
             ended=waiting[self.book.status[waiting] > Status.FILLED],
             entered=active[is_open & (active["entry_row"] == number)],
             leaving=both[both["exit_decided_row"] == number],
             left=left,
         )
+
+    def _chosen_on(self, number: int) -> Decision | None:
+        at = bisect_left(self.decisions, number, key=lambda decision: decision.row)
+        found = at < len(self.decisions) and self.decisions[at].row == number
+        return self.decisions[at] if found else None
 
     def _waiting(self) -> IntArray:
         active = self.book.active[: int(self.book.day["n_active"][0])]

@@ -14,6 +14,7 @@ from optiq.market.schema import RIGHT_NAMES
 from optiq.market.store import Store
 from optiq.run.asking import Scorer
 from optiq.run.backtest import DayResult, Settings, backtest_day
+from optiq.run.choosing import chooser_named
 from optiq.run.recorded import TRADES, RecordedRun, session_days
 from optiq.run.row_by_row import RULE, bills, legs_of, quotes_at, rows_of
 from optiq.run.stored import fields_of
@@ -62,7 +63,9 @@ def retell(
     underlying = run.summary["underlying"]
     panel = store.read_panel(underlying, date, fields_of(strategies))
     context = store.context(underlying, date)
-    day = backtest_day(panel, context, strategies, settings, scorer, compare_instant=False)
+    policy, seed = run.summary.get("policy"), run.summary.get("seed") or 0
+    chooser = chooser_named(policy, strategies, seed) if policy else None
+    day = backtest_day(panel, context, strategies, settings, scorer, chooser, compare_instant=False)
     return Retold(run, day, strategies, settings)
 
 

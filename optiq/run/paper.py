@@ -21,7 +21,7 @@ from optiq.run.telling import events_of
 
 OVER = 1_000_000_000
 """The row number of what happens after the last row."""
-WALKED = ("leaving", "decided", "exit", "entry", "ended", "over")
+WALKED = ("chosen", "leaving", "decided", "exit", "entry", "ended", "over")
 """The kinds of event that the walk says, as opposed to what it is given."""
 
 

@@ -32,6 +32,7 @@ def prove(session: StoredSession, ensemble: Ensemble, run: Path | None = None) -
         ensemble.strategies,
         ensemble.settings,
         ensemble.scorer,
+        ensemble.chooser,
         compare_instant=False,
     )
     trades = to_table(day.result().trades()).to_pylist()

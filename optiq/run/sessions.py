@@ -13,6 +13,7 @@ from optiq.market.chain_row import ChainRow
 from optiq.market.durable import durable_write
 from optiq.run.asking import Scorer
 from optiq.run.backtest import Settings
+from optiq.run.choosing import Chooser
 from optiq.run.day_in_progress import DayInProgress
 from optiq.run.journal import NAME, Event, Journal, read_journal
 from optiq.run.paper import OVER, PaperSession
@@ -25,11 +26,12 @@ CONFIG = "config.toml"
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Who trades: settings, strategies with their parameters, and a scorer if there is one."""
+    """Who trades: settings, strategies with their parameters, a scorer and a chooser if any."""
 
     settings: Settings
     strategies: Sequence[Strategy]
     scorer: Scorer | None = None
+    chooser: Chooser | None = None
 
 
 def day_of(plan: Plan, ensemble: Ensemble) -> DayInProgress:
@@ -42,6 +44,7 @@ def day_of(plan: Plan, ensemble: Ensemble) -> DayInProgress:
         ensemble.settings,
         has_book=plan.has_book,
         scorer=ensemble.scorer,
+        chooser=ensemble.chooser,
     )
 
 

@@ -15,6 +15,7 @@ from optiq.market.panel import Panel
 from optiq.market.store import Store, context_before
 from optiq.run.asking import Scorer
 from optiq.run.backtest import Settings, backtest
+from optiq.run.choosing import Chooser
 from optiq.run.directory import RunDirectory
 from optiq.run.summary import Tally
 from optiq.trade.ledger import Columns
@@ -78,6 +79,7 @@ def backtest_stored(
     out: Path,
     config_toml: str,
     scorer: Scorer | None = None,
+    chooser: Chooser | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Run:
     """Walk the stored days, write the run to ``out`` and return its figures.
@@ -87,19 +89,22 @@ def backtest_stored(
     started, tally = time.perf_counter(), Tally()
     days = panels(store, underlying, dates, fields_of(strategies))
     with RunDirectory(out) as directory:
-        for day in backtest(days, strategies, settings, scorer):
+        for day in backtest(days, strategies, settings, scorer, chooser):
             directory.add(day)
             tally.add(day)
             if advance is not None:
                 advance(1)
-        about = what_was_run(underlying, dates, strategies)
+        about = what_was_run(underlying, dates, strategies, chooser)
         return complete(directory, tally, settings, about, started, config_toml)
 
 
 def what_was_run(
-    underlying: str, dates: list[dt.date], strategies: Sequence[Strategy]
+    underlying: str,
+    dates: list[dt.date],
+    strategies: Sequence[Strategy],
+    chooser: Chooser | None = None,
 ) -> dict[str, Any]:
-    """Return what a summary says before its figures: the market, the sessions, the strategies."""
+    """Return what a summary says before its figures: the market, the sessions, who traded."""
     return {
         "underlying": underlying,
         "from": dates[0].isoformat(),
@@ -107,6 +112,8 @@ def what_was_run(
         "sessions": [date.isoformat() for date in dates],
         "strategies": [strategy.name for strategy in strategies],
         "strategy_sources": {s.name: s.source for s in strategies if s.source},
+        "policy": chooser.name if chooser else None,
+        "seed": chooser.seed if chooser else None,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from optiq.market.schema import RIGHT_NAMES
+from optiq.run.choosing import NONE, Decision
 from optiq.run.day_in_progress import DayInProgress, Step
 from optiq.run.journal import Event
 from optiq.trade.book import Records, Status
@@ -20,6 +21,8 @@ def events_of(day: DayInProgress, step: Step) -> Iterator[Event]:
 
     The same step gives the same bytes: that is how a restart proves itself.
     """
+    if step.chosen is not None:
+        yield Event.of("chosen", step.row, _chosen(day, step.chosen))
     for position in step.leaving:
         yield Event.of("leaving", step.row, _leaving(day, position))
     if len(step.decided):
@@ -32,6 +35,18 @@ def events_of(day: DayInProgress, step: Step) -> Iterator[Event]:
     for number in step.ended:
         ended = _order(day, int(number)) | {"status": _status(day, int(number))}
         yield Event.of("ended", step.row, ended)
+
+
+def _chosen(day: DayInProgress, decision: Decision) -> Told:
+    names = [strategy.name for strategy in day.strategies]
+    choice = decision.choice
+    return {
+        "chosen": "none" if choice.index == NONE else names[choice.index],
+        "possible": [n for n, possible in zip(names, decision.mask, strict=True) if possible],
+        "propensity": dict(zip(names, choice.propensity.tolist(), strict=True)),
+        "preferences": dict(zip(names, choice.preferences.tolist(), strict=True)),
+        "observation": [_number(value) for value in decision.observation],
+    }
 
 
 def _decided(day: DayInProgress, number: int) -> Told:

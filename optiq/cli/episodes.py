@@ -1,0 +1,81 @@
+"""``optiq episodes``: what every strategy would have made of each five minutes."""
+
+from __future__ import annotations
+
+import typer
+
+from optiq.cli.options import (
+    STORE,
+    ConfigOption,
+    FromOption,
+    JsonOption,
+    PolicyOption,
+    SeedOption,
+    SetOption,
+    StoreOption,
+    StrategyOption,
+    ToOption,
+    UnderlyingOption,
+)
+
+app = typer.Typer(help="Episodes a policy learns from: build, count.", no_args_is_help=True)
+
+
+@app.command("build")
+def build(
+    strategy: StrategyOption = None,
+    underlying: UnderlyingOption = "NIFTY",
+    from_date: FromOption = None,
+    to_date: ToOption = None,
+    policy: PolicyOption = None,
+    seed: SeedOption = 0,
+    overrides: SetOption = None,
+    config: ConfigOption = None,
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the episodes of stored days, as paper sessions of those days would log them.
+
+    Every five minutes: the market's features, which strategies were possible, who was chosen and
+    with what probability, and what each strategy's next order would have come to, alone.
+    """
+    from optiq.cli.output import emit, progress
+    from optiq.cli.settings import run_settings
+    from optiq.market.store import Store
+    from optiq.run.choosing import RANDOM, chooser_named
+    from optiq.run.episodes import build as build_episodes
+    from optiq.run.stored import sessions
+
+    settings, strategies, _ = run_settings(strategy or [], config, overrides or [])
+    chooser = chooser_named(policy or RANDOM, strategies, seed)
+    days = sessions(Store(store), underlying, from_date, to_date)
+    with progress("Building episodes", total=len(days), unit="days", quiet=as_json) as advance:
+        count = build_episodes(
+            Store(store), underlying, days, strategies, settings, chooser, advance
+        )
+    result = {
+        "underlying": underlying,
+        "days": len(days),
+        "episodes": count,
+        "policy": chooser.name,
+    }
+    emit(
+        result,
+        as_json=as_json,
+        show=lambda screen: screen.print(f"{count:,} episodes of {len(days):,} days"),
+    )
+
+
+@app.command("ls")
+def ls(store: StoreOption = STORE, as_json: JsonOption = False) -> None:
+    """Count the episodes of a store, beside what training a policy needs."""
+    from optiq.cli.output import emit, table
+    from optiq.run.episodes import ENOUGH_EPISODES, ENOUGH_SESSIONS, counted
+
+    found = counted(store)
+    rows = table("", "underlying", ">episodes", ">sessions", "first", "last")
+    for one in found:
+        episodes = f"{one['episodes']:,} of {ENOUGH_EPISODES:,}"
+        count = f"{one['sessions']:,} of {ENOUGH_SESSIONS:,}"
+        rows.add_row(one["underlying"], episodes, count, one["first"], one["last"])
+    emit({"episodes": found}, as_json=as_json, show=lambda screen: screen.print(rows))

@@ -1,0 +1,168 @@
+"""Who trades next: a policy chooses one strategy, or none, every five minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optiq.errors import InputError
+from optiq.market.context import Context
+from optiq.market.features import market_features
+from optiq.market.panel import Panel
+from optiq.market.schema import BoolArray, FloatArray, IntArray
+from optiq.trade.book import Records
+from optiq.trade.limits import Limits
+from optiq.trade.strategies import Strategy
+
+DECISION_MINUTES = 5.0
+NONE = -1
+"""The choice to stand aside."""
+RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a policy says at one decision.
+
+    ``index`` of the strategy or -1 for none, ``preferences`` (n,) and the probability (n,) with
+    which each strategy would have been chosen; what is missing to 1 is standing aside.
+    """
+
+    index: int
+    preferences: FloatArray
+    propensity: FloatArray
+
+
+Policy = Callable[[FloatArray, BoolArray, np.random.Generator], Choice]
+"""Takes the observation (23,), the strategies that are possible (n,) and its own randomness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One choice: on which row of the day, what was seen, what was possible, what was chosen."""
+
+    row: int
+    ts: np.datetime64
+    observation: FloatArray
+    mask: BoolArray
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """A policy with its name and the seed of its draws."""
+
+    name: str
+    policy: Policy
+    seed: int = 0
+
+    def decide(
+        self,
+        chain: Panel,
+        rows: IntArray,
+        context: Context,
+        strategies: Sequence[Strategy],
+        limits: Limits,
+        since: int = 0,
+    ) -> list[Decision]:
+        """Return the decisions of a day's chain rows from ``since`` on.
+
+        ``rows`` (chain.n_rows,) says which row of the day each chain row is. Each decision has
+        randomness of its own, so that deciding row by row draws as deciding at once.
+        """
+        due = decision_rows(chain)
+        due = due[due >= since]
+        if not len(due):
+            return []
+        seen = market_features(chain, context, first_row=int(due[0]))
+        possible = masks(chain, context, strategies, limits, due)
+        return [
+            Decision(int(rows[r]), chain.ts[r], seen[r], mask, self._choose(chain, r, seen, mask))
+            for r, mask in zip(due.tolist(), possible, strict=True)
+        ]
+
+    def _choose(self, chain: Panel, row: int, seen: FloatArray, mask: BoolArray) -> Choice:
+        moment = int(chain.ts[row].astype("datetime64[us]").astype(np.int64))
+        rng = np.random.default_rng([self.seed, moment])
+        return self.policy(seen[row], mask, rng)
+
+
+def decision_rows(chain: Panel) -> IntArray:
+    """Return the first row at or after each five-minute mark since the open, each once."""
+    mark = np.floor((chain.minute - chain.open_minute) / DECISION_MINUTES + 1e-9)
+    is_first = np.append(True, mark[1:] > mark[:-1])[: len(mark)]
+    return np.flatnonzero(is_first)
+
+
+def masks(
+    chain: Panel,
+    context: Context,
+    strategies: Sequence[Strategy],
+    limits: Limits,
+    rows: IntArray,
+) -> BoolArray:
+    """Return (len(rows), n_strategies): whose inputs were there by then, while entries are let in.
+
+    A window of five minutes counts as open when an entry may be decided anywhere in it.
+    """
+    minute = chain.minute[rows]
+    begun = minute + DECISION_MINUTES - chain.open_minute > limits.first_entry_minutes
+    hours = begun & (chain.close_minute - minute >= limits.last_entry_minutes)
+    ready = [
+        rows >= first_row_with(chain, strategy.needs)
+        if strategy.silence(chain, context) is None
+        else np.zeros(len(rows), bool)
+        for strategy in strategies
+    ]
+    possible: BoolArray = np.stack(ready, axis=1) & hours[:, None]
+    return possible
+
+
+def first_row_with(chain: Panel, fields: Sequence[str]) -> int:
+    """Return the first row by which each field had a value; n_rows where one never has."""
+    latest = 0
+    for name in fields:
+        said = ~np.isnan(chain.fields[name]).all(axis=1)
+        latest = max(latest, int(said.argmax()) if said.any() else chain.n_rows)
+    return latest
+
+
+def of_the_chosen(orders: Records, decisions: Sequence[Decision]) -> Records:
+    """Return the orders of whoever was chosen at the latest decision before them."""
+    if not decisions:
+        return orders[:0]
+    rows = np.array([decision.row for decision in decisions])
+    chosen = np.array([decision.choice.index for decision in decisions])
+    latest = np.searchsorted(rows, orders["row"], side="right") - 1
+    kept: Records = orders[(latest >= 0) & (chosen[latest] == orders["strategy"])]
+    return kept
+
+
+def uniform(observation: FloatArray, mask: BoolArray, rng: np.random.Generator) -> Choice:
+    """Choose among the possible strategies and standing aside, each as likely as the other."""
+    options = np.append(np.flatnonzero(mask), NONE)
+    propensity = np.where(mask, 1.0 / len(options), 0.0)
+    return Choice(int(rng.choice(options)), np.zeros(len(mask)), propensity)
+
+
+def always(place: int) -> Policy:
+    """Return the policy that chooses one strategy whenever it is possible."""
+
+    def choose(observation: FloatArray, mask: BoolArray, rng: np.random.Generator) -> Choice:
+        wanted = np.arange(len(mask)) == place
+        propensity = np.where(mask & wanted, 1.0, 0.0)
+        return Choice(place if mask[place] else NONE, wanted.astype(np.float64), propensity)
+
+    return choose
+
+
+def chooser_named(name: str, strategies: Sequence[Strategy], seed: int) -> Chooser:
+    """Return the chooser for ``--policy``: ``random``, or the name of one of the strategies."""
+    if name == RANDOM:
+        return Chooser(name, uniform, seed)
+    names = [strategy.name for strategy in strategies]
+    if name in names:
+        return Chooser(name, always(names.index(name)), seed)
+    raise InputError(f"no policy {name!r}", f"give random, or one of {', '.join(names)}")
