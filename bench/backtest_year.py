@@ -1,6 +1,6 @@
 """Time a year of one-minute chains through a strategy: Parquet to trades, and from memory.
 
-python bench/backtest_year.py [--days 250] [--store data/bench] [--strategy gamma_scalping]
+python bench/backtest_year.py [--days 250] [--store data/bench] [--strategy NAME|all]
 
 The year is simulated once into the store and kept. Times are the median of --repeats runs in one
 process after a warm-up, page cache warm. Both ways must make the same trades, or the run stops.
@@ -22,7 +22,7 @@ from optiq.market.panel import Panel
 from optiq.market.store import Store
 from optiq.run.backtest import Settings, backtest
 from optiq.run.stored import fields_of, panels
-from optiq.run.user_strategy import find
+from optiq.run.user_strategy import find_all
 from optiq.trade.strategies import Strategy
 
 GOALS = {
@@ -41,21 +41,21 @@ def main() -> None:
     asked = parser.parse_args()
     store = simulated(asked.store, asked.days)
     dates = [day.date for day in store.days("NIFTY")][: asked.days]
-    strategy = find(asked.strategy)
-    fields = fields_of([strategy])
+    team = find_all([asked.strategy])
+    fields = fields_of(team)
 
     def from_store() -> tuple[int, int]:
-        return walked(panels(store, "NIFTY", dates, fields), strategy)
+        return walked(panels(store, "NIFTY", dates, fields), team)
 
     seconds, (quotes, trades) = median(from_store, asked.repeats)
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     loaded = list(panels(store, "NIFTY", dates, fields))
     for panel, _ in loaded:
         [panel.fields[name] for name in fields]
-    in_memory, again = median(lambda: walked(loaded, strategy), asked.repeats)
+    in_memory, again = median(lambda: walked(loaded, team), asked.repeats)
     if again != (quotes, trades):
         raise SystemExit(f"not the same work: {again} from memory, {(quotes, trades)} from disk")
-    print(f"{strategy.name}: {len(dates)} days, {quotes:,} quotes, {trades:,} trades")
+    print(f"{asked.strategy}: {len(dates)} days, {quotes:,} quotes, {trades:,} trades")
     rows = (
         ("Parquet to trades", f"{seconds:.3f} s", f"{quotes / seconds / 1e6:.0f} M quotes/s"),
         ("from memory", f"{in_memory:.3f} s", f"{quotes / in_memory / 1e6:.0f} M quotes/s"),
@@ -65,10 +65,10 @@ def main() -> None:
         print(f"  {name:20} {value:>10}   goal {GOALS[name]:10} {note}")
 
 
-def walked(days: Iterable[tuple[Panel, Context]], strategy: Strategy) -> tuple[int, int]:
+def walked(days: Iterable[tuple[Panel, Context]], team: list[Strategy]) -> tuple[int, int]:
     """Walk the days once and return the quotes seen and the trades made."""
     quotes = trades = 0
-    for day in backtest(days, [strategy], Settings(), compare_instant=False):
+    for day in backtest(days, team, Settings(), compare_instant=False):
         quotes += day.panel.n_rows * day.panel.n_contracts
         trades += int(day.book.day["n_closed"][0])
     return quotes, trades
