@@ -183,7 +183,7 @@ def _price_off_chain(case: Case) -> str:
         if seen is not None
         and not np.isnan(price)
         and not np.isnan(seen.low)
-        and not seen.has_quoted(price)
+        and not seen.allows(price)
         and not (price == seen.price == 0)  # given up, as the chain would have it
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from optiq.market.ingest.symbols import Option
 from optiq.market.panel import Panel
-from optiq.market.schema import PRICES, AnyArray
+from optiq.market.schema import PRICES, TICK_RUPEES, AnyArray
 from optiq.market.store import Store
 from optiq.trade.book import PAISE, quotes_of
 from optiq.trade.fills import NOT_EXECUTABLE, WalkSettings, executable_paise, is_worthless
@@ -20,7 +20,7 @@ from optiq.trade.priced_legs import FillTerms, day_of
 
 Key = tuple[int, str, str]
 """A trade's number in its ledger, the clock its times were read by, "entry" or "exit"."""
-NEAR = np.timedelta64(60, "s")
+NEAR = np.timedelta64(120, "s")
 """How far from a booked moment a quote may lie that its price is held against."""
 _MICROSECOND = np.timedelta64(1, "us")
 
@@ -55,7 +55,7 @@ class Seen:
     price
         What the order would have filled at; 0 for a worthless option given up.
     low, high
-        Quoted or executable within a minute of the moment.
+        Quoted or executable within two minutes of the moment, and where the order filled.
     around
         The same in the two snapshots of the contract around the moment.
     quotes_since
@@ -73,6 +73,15 @@ class Seen:
     def has_quoted(self, price: float) -> bool:
         """Return whether a price lies within what was quoted near the moment."""
         return bool(self.low - 1e-6 <= price <= self.high + 1e-6)
+
+    def allows(self, price: float) -> bool:
+        """Return whether a price can have been one of that time.
+
+        Snapshots miss what happened between them: the range counts once more to each side, two
+        ticks at least. Without that every third honest fill would stand accused.
+        """
+        more = max(self.high - self.low, 2 * TICK_RUPEES) + 1e-6
+        return bool(self.low - more <= price <= self.high + more)
 
 
 NOT_STORED = Seen(is_stored=False, is_listed=False)
@@ -117,9 +126,11 @@ class QuotedDay:
         if key not in self._columns:
             return NOT_LISTED
         column = self._columns[key]
-        low, high = self._range(self._rows(ask.moment - NEAR, ask.moment + NEAR), column)
+        price, filled = self._fill(ask, column)
+        near = self._rows(ask.moment - NEAR, ask.moment + NEAR)
+        low, high = self._range(np.union1d(near, np.array(filled, np.int64)), column)
         return Seen(
-            price=self._fill(ask, column),
+            price=price,
             low=low,
             high=high,
             around=self._range(self._around(ask.moment, column), column),
@@ -137,16 +148,16 @@ class QuotedDay:
         ts = self._panel.ts
         return np.arange(np.searchsorted(ts, first), np.searchsorted(ts, last, side="right"))
 
-    def _fill(self, ask: Ask, column: int) -> float:
-        """Return the price of the first row that fills, as the walk's orders wait for theirs."""
+    def _fill(self, ask: Ask, column: int) -> tuple[float, list[int]]:
+        """Return the price of the first row that fills, as the walk's orders wait, and that row."""
         earliest = ask.moment + self._latency
         for row in self._rows(earliest, earliest + self._wait):
             if ask.since is not None and is_worthless(self._quotes, row, column, -ask.side):
-                return 0.0
+                return 0.0, [int(row)]
             paise = executable_paise(self._quotes, row, column, ask.side, self._terms)
             if paise != NOT_EXECUTABLE:
-                return float(paise / PAISE)
-        return np.nan
+                return float(paise / PAISE), [int(row)]
+        return np.nan, []
 
     def _range(self, rows: AnyArray, column: int) -> tuple[float, float]:
         """Return the lowest and highest price quoted or executable in some rows."""
