@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optiq.cli.app import main
 from optiq.cli.config import find_file, folder, resolve, resolved_toml
 from optiq.errors import InputError
 from optiq.trade.fills import WalkSettings
@@ -251,3 +252,9 @@ def test_settings_that_make_no_sense_are_refused(setting: str, message: str) -> 
 
     with pytest.raises(InputError, match=message):
         resolve({"walk": WalkSettings, "limits": Limits}, overrides=[setting], environ={})
+
+
+@pytest.mark.parametrize("setting", ["max_open=-1", "max_daily_loss=-5", "capital=-5"])
+def test_a_strategy_limit_below_nothing_is_refused(setting, capsys):
+    assert main(["strategies", "show", "opening_range", "--set", f"opening_range.{setting}"]) == 2
+    assert "[opening_range]" in capsys.readouterr().err

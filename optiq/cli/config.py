@@ -192,6 +192,14 @@ def _unknown(name: str, names: Sequence[str], where: str, what: str) -> InputErr
 
 
 def _build(section: str, kind: type[Any], values: Mapping[str, Any]) -> Any:
+    try:
+        return kind(**_given(section, kind, values))
+    except ValueError as error:
+        raise InputError(f"[{section}]: {error}", "correct that setting") from None
+
+
+def _given(section: str, kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a section that were set; a nested dataclass is made of its own."""
     hints = get_type_hints(kind)
     given: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
@@ -202,10 +210,7 @@ def _build(section: str, kind: type[Any], values: Mapping[str, Any]) -> Any:
                 given[field.name] = dataclasses.replace(_default(field), **changes)
         elif f"{section}.{field.name}" in values:
             given[field.name] = values[f"{section}.{field.name}"]
-    try:
-        return kind(**given)
-    except ValueError as error:
-        raise InputError(f"[{section}]: {error}", "correct that setting") from None
+    return given
 
 
 def _leaves(instance: Any) -> Iterator[tuple[str, Any]]:
