@@ -85,6 +85,12 @@ def test_a_sizing_without_its_number_is_refused(wrong):
         Sizing(**wrong)
 
 
+@pytest.mark.parametrize("idle", [{"risk_rupees": 2_000.0}, {"capital_fraction": 0.2}])
+def test_a_number_that_would_do_nothing_is_refused(idle):
+    with pytest.raises(ValueError, match="does nothing while method = lots"):
+        Sizing(**idle)
+
+
 def test_an_order_over_the_freeze_quantity_pays_for_each_part():
     rules = Rules(np.array([2 * LOT, 2 * LOT]), margin_rates("NIFTY", FLAT.date))
     book = walk_day(

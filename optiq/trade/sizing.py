@@ -47,10 +47,12 @@ class Sizing:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} = {value:g}; give more than 0")
-        if self.method == "risk" and self.risk_rupees is None:
-            raise ValueError("method = risk needs risk_rupees")
-        if self.method == "capital" and self.capital_fraction is None:
-            raise ValueError("method = capital needs capital_fraction")
+        for method, name in (("risk", "risk_rupees"), ("capital", "capital_fraction")):
+            is_given = getattr(self, name) is not None
+            if self.method == method and not is_given:
+                raise ValueError(f"method = {method} needs {name}")
+            if self.method != method and is_given:
+                raise ValueError(f"{name} does nothing while method = {self.method}")
 
 
 def require_capital(sizing: Sizing, capital: float | None) -> None:
