@@ -39,12 +39,13 @@ def show(
 ) -> None:
     """Print what a session did, line by line, as its journal has it."""
     from optiq.cli.output import emit
-    from optiq.report.paper_lines import clock, sentence
+    from optiq.market.calendar import time_of_day
+    from optiq.report.paper_lines import sentence
     from optiq.run.paper import OVER
     from optiq.run.sessions import FOLDER, read_session
 
     stored = read_session(store / FOLDER / session)
-    times = [clock(row.ts) for row in stored.rows]
+    times = [time_of_day(row.ts) for row in stored.rows]
     shown = [e for e in stored.events if e.kind in ("entry", "leaving", "exit", "ended")]
     told = [
         {"event": e.kind, "time": times[e.row] if e.row != OVER else "end", **e.told} for e in shown

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -150,6 +150,15 @@ def minute_of(clock: str) -> float:
     """
     hours, minutes = clock.split(":")
     return 60.0 * int(hours) + int(minutes)
+
+
+def time_of_day(ts: Any) -> str:
+    """Return a UTC moment as the clock in India shows it, to the second.
+
+    >>> time_of_day(np.datetime64("2025-11-20T04:09:30"))
+    '09:39:30'
+    """
+    return str((ts + IST_OFFSET).astype("datetime64[s]"))[11:]
 
 
 def clock(minute: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.market.schema import IST_OFFSET, TimeArray
+from optiq.market.calendar import time_of_day
 from optiq.report.positions import Positions
 from optiq.trade.book import PAISE
 from optiq.trade.ledger import Columns
@@ -73,8 +73,8 @@ def _line(positions: Positions, trades: Columns, index: int) -> Line:
         trade_id=positions.trade_id[index],
         strategy=positions.strategy[index],
         legs=_legs(positions, trades, index),
-        entered=_clock(positions.entry[index]),
-        left=_clock(positions.exit[index]),
+        entered=time_of_day(positions.entry[index]),
+        left=time_of_day(positions.exit[index]),
         minutes=float((positions.exit[index] - positions.entry[index]) / np.timedelta64(1, "m")),
         reason=positions.reason[index] + (" *" if positions.stale[index] else ""),
         gross=int(positions.gross[index]),
@@ -98,7 +98,3 @@ def _legs(positions: Positions, trades: Columns, index: int) -> tuple[Leg, ...]:
         )
         for row in rows
     )
-
-
-def _clock(moment: TimeArray) -> str:
-    return str((moment + IST_OFFSET).astype("datetime64[s]"))[11:]

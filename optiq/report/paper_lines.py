@@ -6,10 +6,8 @@ import json
 import sys
 from typing import Any
 
-import numpy as np
-
+from optiq.market.calendar import time_of_day
 from optiq.market.chain_row import ChainRow
-from optiq.market.schema import IST_OFFSET
 from optiq.report.money import rupees
 from optiq.run.day_in_progress import Step
 from optiq.run.journal import Event
@@ -32,7 +30,7 @@ class PaperLines:
 
     def row(self, row: ChainRow, step: Step) -> None:
         """Tell of a row's exits and entries."""
-        self._tell(step, clock(row.ts))
+        self._tell(step, time_of_day(row.ts))
 
     def fault(self, fault: Fault) -> None:
         """Tell of a poll that failed."""
@@ -54,11 +52,6 @@ class PaperLines:
         text = json.dumps(told, ensure_ascii=False) if self._as_json else line
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
-
-
-def clock(ts: np.datetime64) -> str:
-    """Return a UTC moment as the time of day in India."""
-    return str((ts + IST_OFFSET).astype("datetime64[s]")).partition("T")[2]
 
 
 def sentence(event: Event) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from optiq.market.schema import IST_OFFSET
+from optiq.market.calendar import time_of_day
 from optiq.report.money import profit, rupees
 from optiq.trade.charges import LINES
 
@@ -38,9 +38,9 @@ def show_refusal(screen: Console, story: dict[str, Any]) -> None:
     for leg in story["legs"]:
         screen.print(f"  {leg_words(story, leg, 'buy', 'sell')}")
     table, decision = _three_columns(), story["decision"]
-    table.add_row("decided", clock(decision["ts"]), decision_words(decision))
+    table.add_row("decided", time_of_day(decision["ts"]), decision_words(decision))
     for row in story["tried"]:
-        table.add_row("tried", clock(row["ts"]), "\n".join(map(_quote, row["quotes"])))
+        table.add_row("tried", time_of_day(row["ts"]), "\n".join(map(_quote, row["quotes"])))
     table.add_row("refused", "", story["why"])
     for other in story["held"]:
         what = other["trade"] or "an order that was not filled"
@@ -64,15 +64,6 @@ def leg_words(
     verb = bought if leg["side"] > 0 else sold
     contract = f"{story['underlying']} {leg['strike']:g} {leg['right']} of {leg['expiry']}"
     return f"{verb} {leg['quantity']:,} ({lots:,} x {each}) {contract}"
-
-
-def clock(ts: Any) -> str:
-    """Return a UTC time as the clock in India shows it.
-
-    >>> clock(np.datetime64("2025-11-20T04:09:30"))
-    '09:39:30'
-    """
-    return str((ts + IST_OFFSET).astype("datetime64[s]"))[11:]
 
 
 def rule_words(rule: dict[str, float]) -> str:
@@ -107,19 +98,19 @@ def _three_columns() -> Table:
 
 def _moments(story: dict[str, Any]) -> Table:
     table, decision = _three_columns(), story["decision"]
-    table.add_row("decided", clock(decision["ts"]), decision_words(decision))
+    table.add_row("decided", time_of_day(decision["ts"]), decision_words(decision))
     entry, leave = story["entry"], story["exit"]
     late = (decision["known"] - decision["ts"]) / np.timedelta64(1, "s")
     waited = f"the quote of row {entry['row']}, {entry['latency_s']:g} s later"
     if late:
         waited += f" (the deciding one came {late:g} s late)"
-    table.add_row("entered", clock(entry["ts"]), "\n".join([waited, *_filled(entry)]))
+    table.add_row("entered", time_of_day(entry["ts"]), "\n".join([waited, *_filled(entry)]))
     why = f"to leave: {leave['reason']}, row {leave['decided_row']}"
-    table.add_row("decided", clock(leave["decided_ts"]), why)
+    table.add_row("decided", time_of_day(leave["decided_ts"]), why)
     waited = f"the quote of row {leave['row']}, {leave['latency_s']:g} s later"
     if leave["stale"]:
         waited = "stale: no quote filled it before the day ended"
-    table.add_row("left", clock(leave["ts"]), "\n".join([waited, *_filled(leave)]))
+    table.add_row("left", time_of_day(leave["ts"]), "\n".join([waited, *_filled(leave)]))
     return table
 
 
@@ -186,7 +177,12 @@ def _row(row: dict[str, Any]) -> list[str | Text]:
     note = row["reason"] or ("" if row["can_close"] else "no fresh price")
     marks = "/".join(map(_price, row["marks"]))
     numbers = (_share(row[name]) for name in ("gain", "peak", "to_stop", "to_target"))
-    return [clock(row["ts"]), marks, *numbers, Text(note, style="bold" if row["reason"] else "dim")]
+    return [
+        time_of_day(row["ts"]),
+        marks,
+        *numbers,
+        Text(note, style="bold" if row["reason"] else "dim"),
+    ]
 
 
 def _folded(rows: list[dict[str, Any]]) -> list[str]:
@@ -231,7 +227,7 @@ def _alone(how: str, alone: dict[str, Any]) -> Text:
         for entry, leave in zip(alone["entry_prices"], alone["exit_prices"], strict=True)
     )
     told = Text.assemble(
-        f"{how}: {prices}, {alone['reason']}, left {clock(alone['exit_ts'])}, net ",
+        f"{how}: {prices}, {alone['reason']}, left {time_of_day(alone['exit_ts'])}, net ",
         profit(alone["net_pnl"]),
     )
     if not math.isnan(alone["difference"]):

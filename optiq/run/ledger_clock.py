@@ -38,12 +38,7 @@ def why_outside(moment: np.datetime64, underlying: str) -> str:
     if session.open_utc <= moment <= session.close_utc:
         return ""
     hours = f"{calendar.clock(session.open_minute)}-{calendar.clock(session.close_minute)}"
-    return f"{ist_clock(moment)} in India lies outside the session, {hours}"
-
-
-def ist_clock(moment: np.datetime64) -> str:
-    """Return the time of day in India of a moment (UTC)."""
-    return str((moment + IST_OFFSET).astype("datetime64[s]"))[11:]
+    return f"{calendar.time_of_day(moment)} in India lies outside the session, {hours}"
 
 
 def known_stamps(trade: Booked) -> list[Stamp]:
@@ -112,7 +107,7 @@ def _matches(number: int, trade: Booked, reading: Reading, seen: Mapping[Key, Se
 def clock_words(trade: Booked) -> str:
     """Return a trade's naive moments and what they are in India if they are UTC."""
     return ", ".join(
-        f"{name} {stamp.text[-8:]} is {ist_clock(stamp.time)} in India"
+        f"{name} {stamp.text[-8:]} is {calendar.time_of_day(stamp.time)} in India"
         for name, stamp in (("entry", trade.entry), ("exit", trade.exit))
         if stamp.is_known and stamp.clock == "unknown"
     )
