@@ -30,7 +30,17 @@ from optiq.market.schema import (
 )
 
 _LARGEST_PRICE = 1e6
-_COPIED = ("ts", "expiry", "strike", "right", *PRICES, *QUANTITIES, "spot", "received_ts")
+_COPIED = (
+    "ts",
+    "expiry",
+    "strike",
+    "right",
+    *PRICES,
+    *QUANTITIES,
+    "spot",
+    "received_ts",
+    "is_chain",
+)
 
 
 @dataclass(frozen=True, slots=True)
