@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from optiq.market.ingest.batch import Batch, ReadOptions, Sample
-from optiq.market.ingest.documents import Record, read_document
+from optiq.market.ingest.documents import Document, Record, read_document
 from optiq.market.ingest.naming import expiry_of, underlying_of
 from optiq.market.ingest.quotes import Quotes
 from optiq.market.ingest.responses import Response, empty_chain, responses
@@ -43,7 +43,12 @@ def recognises(sample: Sample) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     """Yield a batch a response; expiry and underlying come from options or names."""
-    document = read_document(path)
+    return batches(read_document(path), options)
+
+
+def batches(document: Document, options: ReadOptions) -> Iterator[Batch]:
+    """Yield a batch a response of a document, be it a file or what a server just sent."""
+    path = Path(document.source)
     expiry, underlying = expiry_of(path, options), underlying_of(path, options)
     for response in responses(document, options):
         quotes = _quotes(response, expiry, document.source)

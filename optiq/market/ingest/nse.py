@@ -48,7 +48,11 @@ def recognises(sample: Sample) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     """Yield one response's quotes; open interest and volume are in contracts."""
-    document = read_document(path)
+    return batches(read_document(path), options)
+
+
+def batches(document: Document, options: ReadOptions) -> Iterator[Batch]:
+    """Yield the quotes of a document, be it a file or what a server just sent."""
     chain = _chain(document)
     quotes = _quotes(chain["data"])
     columns, rows = quotes.columns(_COMMON | _book(quotes))
@@ -59,7 +63,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
         columns,
         document.source,
         document.sha256,
-        underlying=_underlying(quotes, options, path),
+        underlying=_underlying(quotes, options, Path(document.source)),
         clock=observed.clock,
         oi_unit="contracts",
         volume_unit="contracts",

@@ -11,7 +11,7 @@ import numpy as np
 
 from optiq.errors import InputError
 from optiq.market.ingest.batch import Batch, ReadOptions, Sample
-from optiq.market.ingest.documents import Record, read_document
+from optiq.market.ingest.documents import Document, Record, read_document
 from optiq.market.ingest.index_names import index_name
 from optiq.market.ingest.naming import underlying_of
 from optiq.market.ingest.numbers import expiry_day
@@ -47,23 +47,27 @@ def recognises(sample: Sample) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
     """Yield a batch a response; when it was observed comes from beside it, see ``responses``."""
-    document = read_document(path)
+    return batches(read_document(path), options)
+
+
+def batches(document: Document, options: ReadOptions) -> Iterator[Batch]:
+    """Yield a batch a response of a document, be it a file or what a server just sent."""
     for response in responses(document, options):
-        yield _batch(response, document.source, document.sha256, path, options)
+        yield _batch(response, document, options)
 
 
-def _batch(response: Response, source: str, sha256: str, path: Path, options: ReadOptions) -> Batch:
+def _batch(response: Response, document: Document, options: ReadOptions) -> Batch:
     data = response.payload.get("data")
     if not isinstance(data, list) or not data:
-        raise empty_chain(response, source)
+        raise empty_chain(response, document.source)
     quotes = _quotes(data)
     columns, rows = quotes.columns(_FIELDS)
     columns["ts"] = np.full(len(rows), response.observed.time)
     return Batch(
         columns,
-        source,
-        sha256,
-        underlying=_underlying(data, path, options),
+        document.source,
+        document.sha256,
+        underlying=_underlying(data, Path(document.source), options),
         clock=response.observed.clock,
         oi_unit="units",
         volume_unit="units",
