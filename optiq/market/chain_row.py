@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,14 @@ from optiq.market.panel import Panel
 from optiq.market.schema import FIELDS, AnyArray, FloatArray, IntArray, TimeArray
 
 _FORMAT = 1
+
+
+class Contract(NamedTuple):
+    """One option: expiry (datetime64[D]), strike in rupees, +1 call / -1 put."""
+
+    expiry: np.datetime64
+    strike: float
+    right: int
 
 
 @dataclass(frozen=True, slots=True)
