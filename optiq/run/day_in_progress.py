@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.market.chain_row import ChainRow
+from optiq.market.chain_row import ChainRow, Contract
 from optiq.market.context import Context
 from optiq.market.growing_panel import GrowingPanel
 from optiq.market.panel import Panel
@@ -111,6 +111,16 @@ class DayInProgress:
         if new_contracts:
             self.given = self.given._replace(rules=rules_of(self.rows.panel()))
         return map(self._walk, range(first, self.rows.n_rows))
+
+    def held(self) -> list[Contract]:
+        """Return the contracts of open positions and pending orders."""
+        active = self.book.active[: int(self.book.day["n_active"][0])]
+        legs = np.unique(self.orders["legs"][active["order"]])
+        known = self.rows.contracts
+        return [
+            Contract(known.expiry[leg], float(known.strike[leg]), int(known.right[leg]))
+            for leg in legs[legs >= 0]
+        ]
 
     def finish(self) -> Step:
         """End the session: pending entries expire, whatever is open leaves."""
