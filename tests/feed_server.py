@@ -15,7 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from optiq.market.feeds.chain_feed import ChainFeed
 from optiq.market.feeds.clocks import Clock, span
+from optiq.market.feeds.live import NAMES, open_feed
 from optiq.market.panel import Panel
 
 LOT = 65
@@ -212,6 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers as the vendor that the path belongs to."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
     vendor: Vendor
 
     def log_message(self, *_: object) -> None:
@@ -314,3 +317,51 @@ def served(vendor: Vendor) -> Iterator[Vendor]:
         finally:
             server.shutdown()
             thread.join()
+
+
+ENVIRON = {
+    "UPSTOX_ACCESS_TOKEN": "upstox-token",
+    "DHAN_ACCESS_TOKEN": "dhan-token",
+    "DHAN_CLIENT_ID": "1000000001",
+}
+KINDS = {
+    "slow": "timeout",
+    "drip": "timeout",
+    "cut": "broken",
+    "401": "refused",
+    "403": "refused",
+    "404": "refused",
+    "429": "rate_limited",
+    "500": "server",
+    "302": "redirected",
+    "empty": "broken",
+    "{}": "broken",
+    "html": "broken",
+    "nan": "broken",
+    "symbol": "wrong_underlying",
+    "old": "stale",
+    "future": "skewed",
+    "half": "partial",
+    "expiry": "broken",
+}
+UNTOLD = {("upstox", "future"), ("dhan", "future"), ("dhan", "expiry")}
+"""These vendors stamp nothing, and Dhan names no expiry."""
+CASES = [(name, trouble) for name in NAMES for trouble in KINDS if (name, trouble) not in UNTOLD]
+
+
+@contextmanager
+def fed(name: str, clock: FakeClock, vendor: Vendor, **checks: object) -> Iterator[ChainFeed]:
+    """A feed of a served vendor; it does not wait long for an answer."""
+    feed = open_feed(
+        name,
+        vendor.underlying,
+        clock.clock,
+        environ=ENVIRON,
+        base_url=vendor.url,
+        timeout_s=0.25,
+        **checks,
+    )
+    try:
+        yield feed
+    finally:
+        feed.close()

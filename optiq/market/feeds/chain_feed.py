@@ -70,8 +70,8 @@ class ChainFeed:
         A page stamped longer ago is refused, and one that has not changed for so long.
     skew_s
         How far a stamp may be ahead of this machine's clock.
-    after, level
-        Time of the last row and the last known level, where there are any.
+    level
+        The last one known, such as yesterday's close; NaN without one.
 
     Raises
     ------
@@ -90,13 +90,12 @@ class ChainFeed:
         expiries: int = 2,
         oldest_s: float = 180.0,
         skew_s: float = 5.0,
-        after: np.datetime64 | None = None,
         level: float = np.nan,
     ) -> None:
         self.name, self.underlying = source.name, underlying
         self.session = calendar.session(clock.today(), underlying)
         self._source, self._clock, self._n_expiries = source, clock, expiries
-        self._last_ts = after
+        self._last_ts: np.datetime64 | None = None
         self._nearest: list[dt.date] = []
         self._doubts = Doubts(source.name, underlying, self.session, clock, oldest_s, skew_s, level)
 
