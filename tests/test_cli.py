@@ -300,7 +300,17 @@ def test_help_loads_nothing_heavy() -> None:
     assert "Usage: optiq" in done.stdout
 
 
-HELPERS = {"__main__", "app", "config", "legs", "options", "output", "settings", "values"}
+HELPERS = {
+    "__main__",
+    "app",
+    "config",
+    "legs",
+    "options",
+    "paper_source",
+    "output",
+    "settings",
+    "values",
+}
 
 
 def test_every_command_module_is_registered() -> None:

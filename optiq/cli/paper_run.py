@@ -21,11 +21,18 @@ from optiq.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from optiq.run.paper import PaperSession
     from optiq.run.plan import Plan
 
 FeedOption = Annotated[
-    str, typer.Option("--feed", metavar="replay", help="Where the rows come from.")
+    str,
+    typer.Option(
+        "--feed",
+        metavar="replay|upstox|dhan|nse",
+        help="Where the rows come from: a stored day, or today's market.",
+    ),
 ]
 SpeedOption = Annotated[
     str, typer.Option("--speed", metavar="1|10|max", help="How many times as fast a replay runs.")
@@ -33,6 +40,18 @@ SpeedOption = Annotated[
 SessionOption = Annotated[
     str | None,
     typer.Option("--session", help="Its name; one that exists is resumed where it ends."),
+]
+SnapshotOption = Annotated[
+    float | None,
+    typer.Option("--snapshot-seconds", help="Live: between two chain snapshots; 60 if not given."),
+]
+MonitorOption = Annotated[
+    float | None,
+    typer.Option("--monitor-seconds", help="Live: between two looks at what is held; 2."),
+]
+StaleOption = Annotated[
+    float | None,
+    typer.Option("--stale-after", help="Live: seconds without a good row that are told; 180."),
 ]
 
 
@@ -45,6 +64,9 @@ def paper_run(
     session: SessionOption = None,
     policy: PolicyOption = None,
     seed: SeedOption = 0,
+    snapshot_seconds: SnapshotOption = None,
+    monitor_seconds: MonitorOption = None,
+    stale_after: StaleOption = None,
     overrides: SetOption = None,
     config: ConfigOption = None,
     store: StoreOption = STORE,
@@ -53,51 +75,50 @@ def paper_run(
     """Trade on paper: the strategies and the walk of a backtest, row by row.
 
     Every row, and all that came of it, is journaled before it is shown. Stopped or killed, the
-    same command goes on where the journal ends. No order ever leaves this machine.
+    same command goes on where the journal ends. No order ever leaves this machine. A live feed
+    ends by itself after the close, and its rows go into the store.
     """
-    import time
-
     from optiq.cli.config import resolved_toml
     from optiq.cli.output import emit
+    from optiq.cli.paper_source import source_of
     from optiq.cli.settings import run_settings
-    from optiq.errors import InputError
-    from optiq.market.feeds.replay import replay
-    from optiq.market.store import Store
     from optiq.report.paper_lines import PaperLines
     from optiq.report.tables import show_run
     from optiq.run.choosing import chooser_named
     from optiq.run.plan import Plan
     from optiq.run.sessions import FOLDER, Ensemble, opened
-    from optiq.run.stored import panels
     from optiq.run.user_strategy import tokens
 
-    if feed != "replay":
-        raise InputError(f"no feed {feed!r}", "known is replay")
-    if date is None:
-        raise InputError("a replay needs the day to replay", "give --date; see `optiq data ls`")
     settings, strategies, resolved = run_settings(strategy or [], config, overrides or [])
-    ((panel, context),) = panels(Store(store), underlying, [date], ())
-    plan = Plan(
-        underlying=underlying,
-        date=date,
-        feed=feed,
-        has_book=panel.has_book,
-        settings=resolved_toml(resolved),
-        strategies=tokens(strategies),
-        policy=policy or "",
-        seed=seed,
-        context=context,
-    )
-    chooser = chooser_named(policy, strategies, seed) if policy else None
-    folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{date}")
-    lines = PaperLines(as_json=as_json)
-    with opened(folder, plan, Ensemble(settings, strategies, chooser=chooser)) as paper:
-        lines.begin(paper)
-        if not paper.is_over:
-            rows = replay(panel, paper.last_ts, _times(speed), time.sleep)
-            paper.run(rows, [lines])
-        summary = kept(paper, folder, plan)
-    emit(summary, as_json=as_json, show=lambda screen: show_run(screen, summary))
+    paces = {"snapshot": snapshot_seconds, "monitor": monitor_seconds, "stale_after": stale_after}
+    with source_of(feed, store, underlying, date, speed, paces) as source:
+        plan = Plan(
+            underlying=underlying,
+            date=source.date,
+            feed=feed,
+            has_book=source.has_book,
+            settings=resolved_toml(resolved),
+            strategies=tokens(strategies),
+            policy=policy or "",
+            seed=seed,
+            context=source.context,
+        )
+        chooser = chooser_named(policy, strategies, seed) if policy else None
+        folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
+        source.require_time(folder)
+        lines = PaperLines(as_json=as_json)
+        with opened(folder, plan, Ensemble(settings, strategies, chooser=chooser)) as paper:
+            lines.begin(paper)
+            if not paper.is_over:
+                paper.run(source.rows(paper), [lines])
+            summary = kept(paper, folder, plan)
+        summary["stored"] = source.keep(folder)
+
+    def show(screen: Console) -> None:
+        show_run(screen, summary)
+        screen.print(f"[dim]The day's quotes:[/dim] {summary['stored']}", soft_wrap=True)
+
+    emit(summary, as_json=as_json, show=show)
 
 
 def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
@@ -125,17 +146,3 @@ def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
         directory.add(result)
         directory.complete(summary, plan.settings)
     return summary
-
-
-def _times(speed: str) -> float:
-    from optiq.errors import InputError
-
-    if speed == "max":
-        return float("inf")
-    try:
-        times = float(speed)
-    except ValueError:
-        times = 0.0
-    if not times > 0:
-        raise InputError(f"--speed {speed}", "give 1, 10, another number, or max")
-    return times
