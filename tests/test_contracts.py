@@ -250,6 +250,13 @@ def test_freeze_quantities_and_steps_are_dated() -> None:
         contracts.freeze_quantity("NIFTY", day("2024-12-31"))
 
 
+def test_the_largest_order_is_whole_lots_up_to_the_freeze_quantity() -> None:
+    assert contracts.largest_order("NIFTY", day("2026-01-19"), 65) == 1755  # of 1800
+    assert contracts.largest_order("NIFTY", day("2025-11-20"), 75) == 1800
+    assert contracts.largest_order("BANKNIFTY", day("2026-03-31"), 1000) == 1000  # a lot at least
+    assert contracts.largest_order("NIFTY", day("2024-12-31"), 75) is None
+
+
 RENAMED = {"2026-03-31": "2026-03-30"}
 """Listed before the exchange knew that the day would be a holiday."""
 

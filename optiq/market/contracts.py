@@ -162,6 +162,18 @@ def freeze_quantity(underlying: str, on: dt.date) -> tables.Row:
     return tables.in_force(candidates, on, "freeze_quantities", f"orders in {underlying}")
 
 
+def largest_order(underlying: str, on: dt.date, lot: int) -> int | None:
+    """Return the units of a contract that one order may have: whole lots up to the freeze quantity.
+
+    None where no row of freeze_quantities.csv covers the day.
+    """
+    try:
+        units = int(freeze_quantity(underlying, on)["freeze_quantity"])
+    except RuleError:
+        return None
+    return max(units // lot, 1) * lot
+
+
 def _has_begun(row: tables.Row, expiry: dt.date, monthly: bool, on: dt.date) -> bool:
     """Return whether a row of lot_sizes holds for an expiry, seen on the day ``on``."""
     column = "first_monthly_expiry" if monthly else "first_weekly_expiry"
