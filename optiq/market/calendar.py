@@ -72,6 +72,31 @@ def session(date: dt.date, underlying: str = "NIFTY") -> Session:
     return _exceptional(date, row)
 
 
+def closed_at(utc: np.datetime64, underlying: str = "NIFTY") -> str:
+    """Return in words why nothing trades at a moment; "" where it does, or where nobody knows.
+
+    >>> closed_at(np.datetime64("2025-11-20T10:01")), closed_at(np.datetime64("2025-11-22T06:00"))
+    ('after the close at 15:30', 'a day without trading: a weekend')
+    """
+    local = utc + IST_OFFSET
+    date: dt.date = local.astype("datetime64[D]").item()
+    if not is_covered(date):
+        return "a weekend" if date.weekday() >= SATURDAY else ""
+    if not is_session(date, underlying):
+        return f"a day without trading: {_why_closed(date, underlying)}"
+    try:
+        hours = session(date, underlying)
+    except RuleError:
+        return ""
+    minute = float((local - local.astype("datetime64[D]")) / np.timedelta64(1, "m"))
+    if minute < hours.open_minute:
+        return f"before the open at {clock(hours.open_minute)}"
+    if minute > hours.close_minute:
+        return f"after the close at {clock(hours.close_minute)}"
+    paused = (span for span in hours.breaks if span[0] < minute < span[1])
+    return next((f"in the break from {clock(a)} to {clock(b)}" for a, b in paused), "")
+
+
 def is_session(date: dt.date, underlying: str = "NIFTY") -> bool:
     """Return whether the exchange trades that day at all, Muhurat sessions included."""
     _require_covered(date)
