@@ -87,6 +87,8 @@ def test_what_is_no_date_is_refused(written: str) -> None:
         ("2026-08-18 10:15:00.25 IST", "2026-08-18T10:15:00.25", "IST"),
         ("2026-08-18T10:15:00+05:30", "2026-08-18T04:45:00", "UTC"),
         ("2026-08-18T04:45:00Z", "2026-08-18T04:45:00", "UTC"),
+        ("2026-08-18 04:45:00+00", "2026-08-18T04:45:00", "UTC"),  # as PostgreSQL writes it
+        ("2026-08-18 12:45:00+08", "2026-08-18T04:45:00", "UTC"),
     ],
 )
 def test_a_moment_is_utc_only_where_it_says_so(written: str, expected: str, clock: str) -> None:

@@ -19,7 +19,8 @@ LONGEST_TEXT = 64
 LARGEST = 1e12
 """No quote, quantity or open interest of an index option comes near this."""
 
-_NOTHING = frozenset({"", "-", "--", "na", "n/a", "nan", "null", "none"})
+NOTHING = frozenset({"", "-", "--", "na", "n/a", "nan", "nat", "null", "none"})
+"""What a cell says that says nothing, in lower case."""
 _SUFFIXES = {"": 1.0, "K": 1e3, "L": 1e5, "M": 1e6, "CR": 1e7, "B": 1e9}
 # Indian and western grouping both end in a group of three; "1,25" is a decimal comma, not a number.
 _NUMBER = re.compile(
@@ -35,7 +36,8 @@ _DAYS = (
 _MOMENTS = (
     re.compile(
         r"(?P<day>.+?)[T_ ]+(?P<hour>\d{1,2}):(?P<minute>\d{2})"
-        r"(:(?P<second>\d{2})(\.(?P<fraction>\d{1,9}))?)? ?(?P<zone>Z|[+-]\d{2}:?\d{2}|IST|UTC)?",
+        r"(:(?P<second>\d{2})(\.(?P<fraction>\d{1,9}))?)?"
+        r" ?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?|IST|UTC)?",
         re.ASCII,
     ),
     re.compile(
@@ -71,7 +73,7 @@ def number(value: object) -> float:
 
 
 def _number_of_text(text: str) -> float:
-    if text.lower() in _NOTHING:
+    if text.lower() in NOTHING:
         return math.nan
     match = _NUMBER.fullmatch(_short(text))
     if match is None or not (match[2] or len(match[3] or "") > 1):
@@ -166,14 +168,14 @@ def time_of_day(hour: str, minute: str, second: str = "0") -> np.timedelta64:
 
 
 def at_zone(time: np.datetime64, zone: str | None) -> Moment:
-    """Return ``time`` with what its zone (``Z``, ``IST``, ``+05:30``, ``+00-00``) says of it."""
+    """Return ``time`` with what its zone (``Z``, ``IST``, ``+05:30``, ``+00``) says of it."""
     if zone is None:
         return Moment(time, "unknown")
     if zone == "IST":
         return Moment(time, "IST")
     if zone in ("Z", "UTC"):
         return Moment(time, "UTC")
-    minutes = int(zone[1:3]) * 60 + int(zone[-2:])
+    minutes = int(zone[1:3]) * 60 + int(zone[-2:] if len(zone) > 3 else 0)
     return Moment(time - np.timedelta64(minutes if zone[0] == "+" else -minutes, "m"), "UTC")
 
 
