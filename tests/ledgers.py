@@ -1,83 +1,97 @@
-"""Old ledgers for the tests: one clean trade on a chain a person can check, and changes to it.
-
-The chain is that of `chains.quotes` from 09:15 on: m minutes later the call at 25,900 is worth
-110 + m + (5 m mod 3), half a rupee less at the bid, half a rupee more at the ask.
-"""
+"""A stored day a person can check, and ledgers of trades on it."""
 
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from pathlib import Path
 
-import chains
-from ingests import add
+import numpy as np
 
+from optiq.market.manifest import SourceEntry
 from optiq.market.store import Store
-from optiq.run.judged import Judged, Repriced
-from optiq.run.ledger_clock import Reading
-from optiq.run.old_ledger import read_ledger
-from optiq.run.reprice import reprice
-from optiq.trade.charges import USUAL_BROKER
-from optiq.trade.fills import WalkSettings
+
+DAY = dt.date(2026, 1, 19)
+"""A Monday; NIFTY's lot is 65, and its weekly contract expires on the morrow."""
+EXPIRY = dt.date(2026, 1, 20)
+SOURCE = SourceEntry("here.csv", "0" * 64, "csv", "/data", rows_in=1, rows_kept=1)
 
 CLEAN = {
-    "trade_id": "1",
-    "entry_time": "2025-11-20 10:24:59",  # filled at 10:25, m = 70: worth 182, ask 182.50
-    "exit_time": "2025-11-20 10:29:59",  # filled at 10:30, m = 75: worth 185, bid 184.50
+    "trade_id": "T1",
+    "entry_time": "2026-01-19 10:15:00",
+    "exit_time": "2026-01-19 10:30:00",
     "symbol": "NIFTY",
     "instrument_type": "CE",
-    "strike_price": "25900",
-    "expiry_date": "2025-11-25",
-    "entry_price": "182.50",
-    "quantity": "75",
-    "exit_price": "184.50",
+    "strike_price": "26000",
+    "expiry_date": "2026-01-20",
+    "entry_price": "110.00",
+    "quantity": "65",
+    "exit_price": "117.30",
     "exit_type": "TARGET",
-    "gross_pnl": "150.00",
+    "gross_pnl": "474.50",
     "brokerage": "40.00",
-    "taxes": "33.03",
-    "net_pnl": "76.97",
-    "strategy_name": "momentum",
+    "taxes": "21.25",
+    "net_pnl": "413.25",
+    "strategy_name": "gamma_scalping",
+    "signal_strength": "71.5",
+    "ml_score": "",
+    "model_version": "",
     "status": "CLOSED",
 }
-"""Charges by hand, of the rates of 2025-11-20.
-
-To buy for 13,687.50: 20 + 0.03503 % 4.79473 + 0.0005 % 0.06844 + 0.0001 % 0.01369 = 24.87686,
-GST 18 % of it 4.47783, stamp 0.003 % 0.41063: 29.77. To sell for 13,837.50: 20 + 4.84728 + 0.06919
-+ 0.01384 = 24.93030, GST 4.48745, STT 0.1 % 13.83750: 43.26. Together 73.03.
-"""
-AS_UTC = {"entry_time": "2025-11-20 04:54:59", "exit_time": "2025-11-20 04:59:59"}
-"""The same moments, written in UTC."""
+"""Bought at the ask of 10:16, sold at the bid of 10:31; 26.82 + 34.43 of charges, by hand."""
 
 
-def full_day(folder: Path) -> Store:
-    """A store that holds 2025-11-20 from open to close."""
+def hand_store(folder: Path, day: dt.date = DAY) -> Store:
+    """A store of one day, 09:40 to 11:30 and 14:30 to 15:30, a row a minute.
+
+    26000 CE: middle 109.40 at 10:15, half a rupee more each minute, 0.10 to each side; at half of
+    that after 14:30. 26000 PE: 80 to 81, quoted to 10:16 and from 10:40 on. 26050 CE: 50 to 51;
+    26050 PE the same, up to 10:16 only.
+    """
+    minutes = np.r_[580:691, 870:931]
+    quoted = {
+        (26000.0, 1): np.ones(len(minutes), bool),
+        (26000.0, -1): (minutes <= 616) | (minutes >= 640),
+        (26050.0, 1): np.ones(len(minutes), bool),
+        (26050.0, -1): minutes <= 616,
+    }
+    call = 109.40 + 0.5 * (minutes - 615)
+    middles = {
+        (26000.0, 1): np.where(minutes < 870, call, call / 2),
+        (26000.0, -1): np.full(len(minutes), 80.5),
+        (26050.0, 1): np.full(len(minutes), 50.5),
+        (26050.0, -1): np.full(len(minutes), 50.5),
+    }
+    spreads = {(26000.0, 1): 0.1, (26000.0, -1): 0.5, (26050.0, 1): 0.5, (26050.0, -1): 0.5}
+    parts = []
+    for key, there in quoted.items():
+        middle = middles[key][there]
+        parts.append(
+            {
+                "ts": np.datetime64(day, "us")
+                + (minutes[there] - 330) * np.timedelta64(60_000_000, "us"),
+                "expiry": np.full(there.sum(), EXPIRY, "datetime64[D]"),
+                "strike": np.full(there.sum(), key[0]),
+                "right": np.full(there.sum(), key[1], np.int8),
+                "ltp": middle,
+                "bid": middle - spreads[key],
+                "ask": middle + spreads[key],
+                "spot": np.full(there.sum(), 26_000.0),
+            }
+        )
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     store = Store(folder / "store")
-    add(store, chains.write(chains.quotes(375, start="09:15"), folder / "quotes.csv"))
+    with store.lock():
+        store.write_day("NIFTY", day, columns, sources=[SOURCE])
     return store
 
 
-def write(path: Path, *rows: dict[str, str]) -> str:
-    """Write a ledger as CSV and return its path."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+def write_ledger(path: Path, *changes: dict[str, str], drop: tuple[str, ...] = ()) -> str:
+    """Write a ledger of the clean trade, once for each set of changes, and return its path."""
+    lines = [CLEAN | change for change in changes or ({},)]
+    heads = [name for name in {**CLEAN, **lines[0]} if name not in drop]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, heads, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(lines)
     return str(path)
-
-
-def judge(
-    source: str, store: Store, tz: Reading | None = None, settings: WalkSettings | None = None
-) -> Repriced:
-    return reprice(read_ledger(source), store, settings or WalkSettings(), USUAL_BROKER, tz)
-
-
-def judge_beside_clean(
-    folder: Path, store: Store, tz: Reading | None = None, **changes: str
-) -> Judged:
-    """The verdict on the clean trade with some cells changed, with unchanged ones beside it."""
-    path = write(folder / "ledger.csv", CLEAN | changes, CLEAN, CLEAN, CLEAN)
-    return judge(path, store, tz).trades[0]
-
-
-def names(judged: Judged) -> set[str]:
-    return {fault.name for fault in judged.faults}

@@ -1,359 +1,308 @@
-"""An old ledger judged: each fault alone, the money by hand, and every way a ledger comes."""
+"""An old ledger beside the chain: every fault alone, by hand; what is true; what it cannot say."""
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-from collections.abc import Iterable
+import json
+from dataclasses import replace
 from pathlib import Path
 
-import chains
 import numpy as np
 import pytest
-from ingests import add
-from ledgers import AS_UTC, CLEAN, full_day, judge, judge_beside_clean, names, write
+from ledgers import CLEAN, DAY, hand_store, write_ledger
 
 from optiq.cli.app import main
-from optiq.errors import InputError, MissingDataError
-from optiq.market.ingest.symbols import Option
-from optiq.market.panel import Panel
+from optiq.market.simulate import simulate_days
+from optiq.market.simulated_settings import Simulation
 from optiq.market.store import Store
-from optiq.report.reprice_table import MEANINGS
-from optiq.run.ledger_faults import NAMES
-from optiq.run.ledger_money import order_charge
-from optiq.trade.charges import USUAL_BROKER
+from optiq.market.stored_panel import panel_from_columns
+from optiq.run.backtest import Settings
+from optiq.run.judged_ledger import result_of, row_of
+from optiq.run.old_ledger import read_ledger
+from optiq.run.recorded_quotes import DayQuotes
+from optiq.run.reprice import Judged, Repricing
 from optiq.trade.fills import WalkSettings
-
-Capture = pytest.CaptureFixture[str]
-Changes = dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return full_day(tmp_path_factory.mktemp("reprice"))
+    return hand_store(tmp_path_factory.mktemp("market"))
 
 
-# The money
+def judged(
+    store: Store, path: Path, *changes: dict[str, str], tz: str = "auto", drop: tuple[str, ...] = ()
+) -> Judged:
+    ledger = read_ledger(write_ledger(path / "ledger.csv", *changes, drop=drop))
+    return Repricing.of(ledger, tz).judge(store, Settings())
 
 
-def test_a_clean_trade_is_what_it_says(tmp_path: Path, store: Store) -> None:
-    trade = judge_beside_clean(tmp_path, store)
-    assert names(trade) == set()
-    assert (trade.entry_price, trade.exit_price) == (182.5, 184.5)
-    assert (trade.gross_pnl, trade.charges) == (150.0, 73.03)
-    assert trade.net_pnl == pytest.approx(76.97)
-    assert trade.flattered_by == 0.0
+def at(entry: str, leave: str) -> dict[str, str]:
+    return {"entry_time": f"{DAY} {entry}", "exit_time": f"{DAY} {leave}"}
 
 
-def test_the_first_row_after_the_latency_fills(tmp_path: Path, store: Store) -> None:
-    path = write(tmp_path / "l.csv", CLEAN)
-    patient = WalkSettings(latency_s=61.0)
-    (trade,) = judge(path, store, settings=patient).trades
-    # 10:26 is m = 71: 181 + 1 + 0.5, ask 182.50; 10:31 is m = 76: 186 + 2, bid 187.50
-    assert (trade.entry_price, trade.exit_price) == (182.5, 187.5)
+def test_a_true_trade_has_no_fault_and_comes_out_to_the_paisa(store: Store, tmp_path: Path) -> None:
+    (trade,) = judged(store, tmp_path).trades
+    assert trade.faults == ()
+    row = row_of(trade)
+    assert (row["true_entry_price"], row["true_exit_price"]) == (110.00, 117.30)
+    assert (f"{row['true_entry_ist']:%H:%M:%S}", f"{row['true_exit_ist']:%H:%M}") == (
+        "10:16:00",
+        "10:31",
+    )
+    assert (row["true_gross_pnl"], row["true_charges"], row["true_net_pnl"]) == (
+        474.50,
+        61.25,
+        413.25,
+    )
+    assert (row["charges_due"], row["difference"]) == (61.25, 0.0)
+
+
+SEED = {"entry_price": "109.37", "exit_price": "109.37", "gross_pnl": "0"}
+"""One live system's trade: 13.58 booked on 65 at 109.37, in and out at the same price."""
 
 
 @pytest.mark.parametrize(
-    "sold", [{"quantity": "-75"}, {"side": "SELL"}, {"direction": "Short", "quantity": "75"}]
+    ("change", "flags", "evidence"),
+    [
+        # the seed case, by hand, buying: 20 + 2.4903 exchange + 0.0355 + 0.0071 + 0.2133 stamp
+        # + 18 % of 22.5329 = 26.80; selling: 20 + 7.1091 tax + 2.5329 + 4.0559 = 33.70
+        (
+            SEED | {"brokerage": "0", "taxes": "13.58", "net_pnl": "-13.58"},
+            "exit_equals_entry charges_understated",
+            "13.58 booked, 60.50 due: 26.80 to buy 65 at 109.37, 33.70 to sell them at 109.37",
+        ),
+        (
+            SEED | {"brokerage": "40", "taxes": "20.50", "net_pnl": "-60.50"},
+            "exit_equals_entry",
+            "both booked at 109.37, but at the exit the chain quoted 116.80 to 117.50 from "
+            "10:30:00 to 10:31:00",
+        ),
+        (  # 26000 PE: no row between 10:16 and 10:40
+            at("10:17:00", "10:35:00")
+            | {"instrument_type": "PUT", "entry_price": "81", "exit_price": "81"}
+            | {"gross_pnl": "0", "taxes": "16.62", "net_pnl": "-56.62"},
+            "exit_equals_entry no_data",
+            "both booked at 81.00, and the chain quoted it at no row between",
+        ),
+        (  # 26050 PE: never again after 10:16, its own entry
+            {"strike_price": "26050", "instrument_type": "PE"}
+            | {"entry_price": "51", "exit_price": "51"}
+            | {"gross_pnl": "0", "taxes": "13.76", "net_pnl": "-53.76"},
+            "exit_equals_entry no_data",
+            "no quote to sell at from 10:30:00 to the close",
+        ),
+        (  # 50.5 all day long: in and out at the same last price can be
+            {"strike_price": "26050", "entry_price": "50.5", "exit_price": "50.5"}
+            | {"gross_pnl": "0", "taxes": "13.76", "net_pnl": "-53.76"},
+            "",
+            "",
+        ),
+        (at("10:30:00", "10:15:00"), "exit_before_entry", "entered 2026-01-19 10:30:00, left"),
+        (at("09:90", "10:30:00"), "impossible_time", "'2026-01-19 09:90': 09:90:0 is no time"),
+        (at("10:15:00", "soon"), "impossible_time", "exit '2026-01-19 soon': "),
+        (at("10:15:00", "15:30:01"), "impossible_time", "after the close at 15:30"),
+        (at("08:59:00", "10:30:00"), "impossible_time", "before the open at 09:15"),
+        (
+            {"entry_time": "2026-01-17 10:15:00", "exit_time": "2026-01-17 10:30:00"},
+            "impossible_time",
+            "a day without trading: a weekend",
+        ),
+        (
+            {"entry_time": "2026-01-26 10:15:00", "exit_time": "2026-01-26 10:30:00"},
+            "impossible_time",
+            "Republic Day",
+        ),
+        ({"taxes": "20.24", "net_pnl": "414.26"}, "charges_understated", "60.24 booked, 61.25 due"),
+        ({"taxes": "20.26", "net_pnl": "414.24"}, "", ""),  # a note rounds to whole rupees
+        (
+            {"quantity": "50", "gross_pnl": "365.00", "net_pnl": "303.75"},
+            "wrong_lot",
+            "50 is no multiple of 65, the lot of NIFTY 2026-01-20",
+        ),
+        ({"quantity": "0"}, "wrong_lot net_does_not_add_up", "nobody trades 0 units"),
+        ({"strike_price": "26013"}, "unknown_contract", "its strikes lie 50 apart"),
+        ({"expiry_date": "2026-01-13"}, "unknown_contract", "had expired by 2026-01-19"),
+        ({"expiry_date": "2026-01-21"}, "unknown_contract", "expires on 2026-01-21"),
+        ({"symbol": "RELIANCE"}, "unknown_contract", "'RELIANCE' is no index"),
+        ({"instrument_type": "FUT"}, "unknown_contract", "does not say whether it is a call"),
+        ({"symbol": "NIFTY2612026050CE"}, "unknown_contract", "the columns say NIFTY 2026-01-20"),
+        ({"strike_price": "26100"}, "no_data", "not among the 4 contracts recorded"),
+        ({"expiry_date": "2026-01-27"}, "no_data", "not among the 4 contracts recorded"),
+        (at("14:00:00", "14:40:00"), "price_off_chain no_data", "to buy at within 120 s of 14:00"),
+        (  # quoted from 108.30 to 111.50 around 10:15 with the fill, and as far again to each side
+            {"entry_price": "105.05", "gross_pnl": "796.25", "net_pnl": "735.00"},
+            "price_off_chain",
+            "entry 105.05 at 10:15:00: the chain quoted 108.30 to 110.50 from 10:13:00",
+        ),
+        ({"entry_price": "106.15", "gross_pnl": "724.75", "net_pnl": "663.50"}, "", ""),
+        ({"gross_pnl": "484.50", "net_pnl": "423.25"}, "net_does_not_add_up", "make 474.50"),
+        ({"net_pnl": "474.50"}, "net_does_not_add_up", "474.50 less charges of 61.25 is 413.25"),
+        ({"status": "OPEN", "exit_time": "", "exit_price": ""}, "not_closed", "no exit time"),
+        ({"status": "cancelled"}, "not_closed", "status cancelled"),
+        ({"entry_price": "one hundred"}, "unreadable", "'one hundred' is not a number"),
+    ],
 )
-def test_what_was_sold_first_gets_the_bid_and_pays_the_ask(
-    tmp_path: Path, store: Store, sold: Changes
+def test_each_fault_alone(
+    store: Store, tmp_path: Path, change: dict[str, str], flags: str, evidence: str
 ) -> None:
-    (trade,) = judge(write(tmp_path / "l.csv", CLEAN | sold), store).trades
-    assert (trade.entry_price, trade.exit_price) == (181.5, 185.5)
-    assert trade.gross_pnl == -300.0
+    (trade,) = judged(store, tmp_path, change).trades
+    assert " ".join(trade.flags) == flags
+    assert any(evidence in fault.evidence for fault in trade.faults) or not evidence
+    assert (trade.true is None) == bool(trade.unpriced)
 
 
-def test_totals_are_over_priced_trades_only(tmp_path: Path, store: Store) -> None:
-    unpriced = {"exit_time": "2025-11-20 09:90", "gross_pnl": "9999", "net_pnl": "9999"}
-    cheap = {"brokerage": "0", "taxes": "13.58", "net_pnl": "136.42"}
-    path = write(tmp_path / "l.csv", CLEAN, CLEAN | unpriced, CLEAN | cheap)
-    result = judge(path, store)
-    assert result.unpriced() == {"impossible_time": 1}
-    booked, true = result.totals()["booked"], result.totals()["true"]
-    assert (booked["gross_pnl"], booked["charges"], booked["net_pnl"]) == (300.0, 86.61, 213.39)
-    assert (true["gross_pnl"], true["charges"], true["net_pnl"]) == (300.0, 146.06, 153.94)
-    assert [t.flattered_by for t in result.worst()[:2]] == [59.45, 0.0]
-    assert result.worst()[2].unpriced == "impossible_time"
+def test_a_sold_option_is_sold_at_the_bid_and_bought_back_at_the_ask(
+    store: Store, tmp_path: Path
+) -> None:
+    # sold at 109.80 (10:16), bought back at 117.50 (10:31): 65 x -7.70
+    sold = {"quantity": "-65", "entry_price": "109.80", "exit_price": "117.50"}
+    sold |= {"gross_pnl": "-500.50", "taxes": "21", "net_pnl": "-561.50"}
+    worded = sold | {"quantity": "65", "side": "SELL"}
+    for change in (sold, worded):
+        (trade,) = judged(store, tmp_path, change).trades
+        assert trade.faults == ()
+        row = row_of(trade)
+        assert (row["side"], row["quantity"], row["true_gross_pnl"]) == (-1, 65, -500.50)
 
 
-def test_the_seed_case_is_about_sixty_rupees(tmp_path: Path, store: Store) -> None:
-    """65 units at 109.37 in January 2026, in and out: 7,109.05 twice.
+def test_the_settings_of_the_walk_decide_the_fill(store: Store, tmp_path: Path) -> None:
+    ledger = read_ledger(write_ledger(tmp_path / "ledger.csv"))
+    at_once = Settings(WalkSettings(latency_s=0.0, slippage_ticks=1))
+    (trade,) = Repricing.of(ledger).judge(store, at_once).trades
+    row = row_of(trade)
+    # ask 109.50 at 10:15 and a tick more; bid 116.80 at 10:30 and a tick less
+    assert (row["true_entry_price"], row["true_exit_price"]) == (109.55, 116.75)
 
-    In: 20 + 2.49030 + 0.03555 + 0.00711 = 22.53296, GST 4.05593, stamp 0.21327: 26.80.
-    Out: 22.53296, GST 4.05593, STT 7.10905: 33.70. No stored day is needed to say so.
-    """
-    seed = {
-        "entry_time": "2026-01-14 10:24:59",
-        "exit_time": "2026-01-14 10:29:59",
-        "expiry_date": "2026-01-20",
-        "entry_price": "109.37",
-        "exit_price": "109.37",
-        "quantity": "65",
-        "gross_pnl": "0",
-        "brokerage": "0",
-        "taxes": "13.58",
-        "net_pnl": "-13.58",
-    }
-    trade = judge_beside_clean(tmp_path, store, **seed)
-    assert names(trade) == {"no_data", "charges_understated"}
-    evidence = {fault.name: fault.evidence for fault in trade.faults}["charges_understated"]
-    assert evidence == (
-        "13.58 booked where 60.50 was due at its own prices, 26.80 to enter and 33.70 to leave"
+
+def test_a_large_order_pays_once_for_each_part_the_exchange_takes(
+    store: Store, tmp_path: Path
+) -> None:
+    # 1800 is the freeze quantity, 1755 the whole lots in it: 1950 are two orders each way
+    change = {"quantity": "1950", "gross_pnl": "14235.00", "brokerage": "80", "taxes": "500"}
+    (trade,) = judged(store, tmp_path, change | {"net_pnl": "13655.00"}).trades
+    assert trade.case.due is not None
+    lump = 2 * 2000 * 1.18  # brokerage of two orders with GST, paise
+    assert trade.case.due[0] > lump
+    (one,) = judged(store, tmp_path, change | {"quantity": "1755"}).trades
+    assert one.case.due is not None
+    assert one.case.due[0] < trade.case.due[0] - 2360  # the second order's brokerage
+
+
+def test_a_day_that_is_not_stored_is_no_fault_of_the_trade_alone(
+    store: Store, tmp_path: Path
+) -> None:
+    unstored = {"entry_time": "2026-01-16 10:15:00", "exit_time": "2026-01-16 10:30:00"}
+    result = result_of(judged(store, tmp_path, {}, unstored))
+    assert (result["priced"], result["flags"]) == (1, {"no_data": 1})
+    assert result["not_priced"] == {"no_data": 1}
+    assert result["days_missing"] == ["NIFTY 2026-01-16"]
+    assert result["booked"] == {"gross_pnl": 474.5, "charges": 61.25, "net_pnl": 413.25}
+    assert result["true"] == result["booked"]
+
+
+def test_a_position_kept_overnight_is_priced_on_both_its_days(tmp_path: Path) -> None:
+    hand_store(tmp_path)
+    store = hand_store(tmp_path, DAY.replace(day=20))
+    change = {"exit_time": "2026-01-20 10:30:00"}
+    (trade,) = judged(store, tmp_path, change).trades
+    assert trade.faults == ()
+    assert row_of(trade)["true_net_pnl"] == 413.25
+
+
+def test_the_worst_trade_comes_first_and_totals_are_exact(store: Store, tmp_path: Path) -> None:
+    flat = {"brokerage": "0", "taxes": "13.58", "net_pnl": "460.92", "trade_id": "T2"}
+    better = {"entry_price": "109.00", "gross_pnl": "539.50", "net_pnl": "478.25"}
+    lost = {"status": "OPEN", "trade_id": "T4"}
+    result = result_of(judged(store, tmp_path, lost, {}, flat, better | {"trade_id": "T3"}))
+    assert [row["trade_id"] for row in result["judged"]] == ["T3", "T2", "T1", "T4"]
+    assert [row["difference"] for row in result["judged"][:3]] == [65.0, 47.67, 0.0]
+    assert (result["difference"], result["priced"], result["clean"]) == (112.67, 3, 2)
+    assert result["charges"] == {"trades": 3, "booked": 136.08, "due": 183.72}
+
+
+def test_honest_fills_between_two_snapshots_are_hardly_ever_called_off_the_chain() -> None:
+    """Fills at any of 4,500 moments a day, judged by a recording of every twelfth of them."""
+    rng, judged, off, outside = np.random.default_rng(1), 0, 0, 0
+    simulation = Simulation(2, 1, row_seconds=5.0, strikes_each_side=5, expiries=1)
+    for day in simulate_days(simulation):
+        panel = panel_from_columns("NIFTY", day.date, day.columns)
+        recorded = slice(11, None, 12)
+        fields = {name: panel.fields[name][recorded] for name in ("ltp", "bid", "ask")}
+        rows = {
+            name: getattr(panel, name)[recorded] for name in ("ts", "known", "is_chain", "spot")
+        }
+        quotes = DayQuotes(replace(panel, fields=fields, **rows), WalkSettings())
+        for _ in range(2_000):
+            row, column = rng.integers(30, panel.n_rows - 30), int(rng.integers(panel.n_contracts))
+            price, at = panel.ask[row, column], panel.ts[row]
+            quoted = quotes.quoted_around(column, at, quotes.fill(column, 1, at, leaving=False))
+            if price >= 5 and quoted is not None:
+                judged += 1
+                off += not quoted.allows(price)
+                outside += not quoted.holds(price)
+    assert judged > 3_000
+    assert off / judged < 0.01
+    assert outside / judged > 0.1  # what the bare range would accuse
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_command_says_what_it_found(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    ledger = write_ledger(tmp_path / "l.csv", {}, {"taxes": "0", "net_pnl": "434.50"})
+    out = tmp_path / "judged.csv"
+    command = ["reprice", ledger, "--store", str(store.root), "--out", str(out)]
+    assert main([*command, *(["--json"] if as_json else [])]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    if as_json:
+        told = json.loads(said.out)
+        assert (told["ok"], told["trades"], told["flags"]) == (True, 2, {"charges_understated": 1})
+        assert told["judged"][0]["faults"][0]["evidence"].startswith("40.00 booked, 61.25 due")
+    else:
+        assert "2 trades, booked in Indian time; 2 priced on 1 stored day, 0 not" in said.out
+        assert "booked above the truth" in said.out
+        assert "40.00 booked, 61.25 due" in said.out
+    lines = out.read_text().splitlines()
+    assert len(lines) == 3
+    assert lines[2].endswith(
+        "10:16:00+05:30,2026-01-19T10:31:00+05:30,110.00,117.30,474.50,61.25,"
+        '413.25,21.25,charges_understated,"charges_understated: 40.00 booked, '
+        '61.25 due: 26.82 to buy 65 at 110.00, 34.43 to sell them at 117.30"'
     )
 
 
-def test_orders_over_the_freeze_quantity_pay_one_brokerage_each() -> None:
-    call = Option("NIFTY", np.datetime64("2025-11-25"), 25_900.0, 1)
-    day = dt.date(2025, 11, 20)
-    whole = order_charge(call, day, 1, 100.0, 1_800, USUAL_BROKER)
-    assert order_charge(call, day, 1, 100.0, 5_400, USUAL_BROKER) == pytest.approx(3 * whole)
-    assert order_charge(call, day, -1, 0.0, 75, USUAL_BROKER) == 0.0
-    for price, quantity in ((np.nan, 75), (100.0, 74.5), (100.0, np.nan), (np.inf, 75), (1e11, 75)):
-        assert np.isnan(order_charge(call, day, 1, price, quantity, USUAL_BROKER))
-
-
-# Each fault alone
-
-OPEN: Changes = {"exit_time": "", "exit_price": "", "gross_pnl": "", "net_pnl": ""}
-AT_ENTRY: Changes = {  # in and out at 182.50: 29.77 and 42.78 of charges
-    **{"exit_price": "182.50", "gross_pnl": "0.00", "taxes": "32.55", "net_pnl": "-72.55"}
-}
-SMALL: Changes = {  # 70 units: 28.50 and 41.73 of charges by the same rates
-    **{"quantity": "70", "gross_pnl": "140.00", "taxes": "30.83", "net_pnl": "69.17"}
-}
-ONE_ROW: Changes = {"entry_time": "2025-11-20 10:24:30", "exit_time": "2025-11-20 10:24:50"}
-FAULTS: list[tuple[Changes, str, str]] = [
-    (OPEN, "not_closed", "no exit time and no exit price is booked"),
-    ({"status": "open"}, "not_closed", "its status is OPEN"),
-    ({"entry_time": "2025-11-20 09:90"}, "impossible_time", "09:90:0 is no time of day"),
-    ({"exit_time": "noon"}, "impossible_time", "is not a moment"),
-    ({"entry_time": ""}, "impossible_time", "nothing is booked"),
-    ({"exit_time": "2025-11-20 18:10:00"}, "impossible_time", "outside the session, 09:15-15:30"),
-    (
-        {"entry_time": "2025-11-22 10:24:59", "exit_time": "2025-11-22 10:29:59"},
-        "impossible_time",
-        "2025-11-22 is no trading day for NIFTY: a weekend",
-    ),
-    (
-        {"entry_time": "2025-11-05 10:24:59", "exit_time": "2025-11-05 10:29:59"},
-        "impossible_time",
-        "2025-11-05 is no trading day",
-    ),
-    (
-        {"entry_time": CLEAN["exit_time"], "exit_time": CLEAN["entry_time"]},
-        "exit_before_entry",
-        "left at 2025-11-20 10:24:59, entered at 2025-11-20 10:29:59",
-    ),
-    (
-        {"entry_time": "2025-11-20 04:54:59", "exit_time": "2025-11-20 04:59:59"},
-        "utc_as_ist",
-        "entry 04:54:59 is 10:24:59 in India",
-    ),
-    ({"strike_price": "25925"}, "unknown_contract", "has no NIFTY 2025-11-25 25925 CE"),
-    ({"expiry_date": "2025-11-26"}, "unknown_contract", "has no NIFTY 2025-11-26 25900 CE"),
-    ({"symbol": "RELIANCE"}, "unknown_contract", "'RELIANCE' is no index"),
-    ({"instrument_type": "FUT"}, "unknown_contract", "neither a call nor a put"),
-    (
-        {"entry_time": "2025-11-19 10:24:59", "exit_time": "2025-11-19 10:29:59"},
-        "no_data",
-        "no NIFTY quotes of 2025-11-19",
-    ),
-    (SMALL, "wrong_lot", "70 units are 0.93 lots of 75, the lot of 2025-11-20"),
-    (AT_ENTRY, "exit_equals_entry", "its entry, where the chain quoted 184.50 to 185.50"),
-    (ONE_ROW | AT_ENTRY, "exit_equals_entry", "with no quote between entry and exit"),
-    (
-        {"entry_price": "190.00", "gross_pnl": "-412.50", "net_pnl": "-485.53"},
-        "price_off_chain",
-        "entry at 190.00 where the chain quoted 178.50 to 182.50",
-    ),
-    ({"taxes": "32.02", "net_pnl": "77.98"}, "charges_understated", "72.02 booked where 73.03"),
-    ({"net_pnl": "150.00"}, "net_does_not_add_up", "net 150.00, gross less charges is 76.97"),
-    (
-        {"gross_pnl": "151.00", "net_pnl": "77.97"},
-        "net_does_not_add_up",
-        "gross 151.00, its prices make 150.00",
-    ),
-]
-
-
-@pytest.mark.parametrize(("changes", "fault", "words"), FAULTS)
-def test_each_fault_is_found_alone_and_shown(
-    tmp_path: Path, store: Store, changes: Changes, fault: str, words: str
+def test_no_stored_day_at_all_is_missing_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trade = judge_beside_clean(tmp_path, store, **changes)
-    assert names(trade) == {fault}
-    assert words in trade.faults[0].evidence
+    ledger = write_ledger(tmp_path / "l.csv", {"taxes": "0", "net_pnl": "434.50"})
+    command = ["reprice", ledger, "--store", str(tmp_path / "nothing")]
+    assert main(command) == 10
+    said = capsys.readouterr()
+    assert "charges_understated" in said.out  # what needs no chain is judged all the same
+    assert said.err.count("\n") == 1
+    assert "has no NIFTY quotes of 2026-01-19" in said.err
+    assert main([*command, "--json"]) == 10
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["error"]["code"]) == (False, "missing_data")
+    assert told["flags"]["charges_understated"] == 1
 
 
-def test_every_fault_has_a_case_and_a_meaning() -> None:
-    assert {fault for _, fault, _ in FAULTS} == set(NAMES) == set(MEANINGS)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"taxes": "32.03", "net_pnl": "77.97"},  # a rupee less is let pass
-        {"brokerage": "", "taxes": "", "net_pnl": "150.00"},  # no charges are booked at all
-        {"gross_pnl": "", "net_pnl": ""},
-        {"entry_time": "2025-11-20T10:24:59+05:30", "exit_time": "2025-11-20 04:59:59Z"},
-        {
-            "symbol": "NIFTY25NOV25900CE",
-            "instrument_type": "",
-            "strike_price": "",
-            "expiry_date": "",
-        },
-        {"symbol": "Nifty 50", "instrument_type": "Call", "expiry_date": "25-11-2025"},
-        # m = 1 and m = 3 are worth 113 both: the ask of the first is quoted at the second
-        {
-            **{"entry_time": "2025-11-20 09:15:59", "exit_time": "2025-11-20 09:17:59"},
-            **{"entry_price": "113.50", "exit_price": "113.50", "gross_pnl": "0"},
-            **{"net_pnl": "-73.03"},
-        },
-    ],
-)
-def test_what_is_no_fault_is_not_called_one(tmp_path: Path, store: Store, changes: Changes) -> None:
-    assert names(judge_beside_clean(tmp_path, store, **changes)) == set()
-
-
-def test_a_hole_in_the_recording_is_counted_and_no_fault(tmp_path: Path) -> None:
-    table = chains.quotes(375, start="09:15")
-    before = table[table.timestamp < "2025-11-20 10:28"]
-    store = Store(tmp_path / "store")
-    add(store, chains.write(before, tmp_path / "quotes.csv"))
-    early = {"exit_time": "2025-11-20 10:26:59", "exit_price": "183.50"}  # m = 72: 182 + 0
-    result = judge(write(tmp_path / "l.csv", CLEAN, CLEAN | early), store)
-    assert names(result.trades[0]) == set()
-    assert result.unpriced() == {"no_fill": 1}
-
-
-# The clock
-
-BOTH_WAYS: Changes = {"entry_time": "2025-11-20 09:29:59", "exit_time": "2025-11-20 09:34:59"}
-MORNING: Changes = {  # m = 15: 125, ask 125.50; m = 20: 131, bid 130.50
-    **{"entry_price": "125.50", "exit_price": "130.50", "gross_pnl": "375", "net_pnl": "301.97"}
-}
-AFTERNOON: Changes = {  # as UTC it is 15:00, m = 345: 455, ask 455.50; m = 350: 461, bid 460.50
-    **{"entry_price": "455.50", "exit_price": "460.50", "gross_pnl": "375"},
-    **{"taxes": "90", "net_pnl": "245"},
-}
-
-
-def test_times_that_fit_both_clocks_are_judged_by_their_prices(
-    tmp_path: Path, store: Store
+def test_the_ledger_itself_is_never_written_over(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    as_ist = judge_beside_clean(tmp_path, store, **BOTH_WAYS, **MORNING)
-    assert (as_ist.reading, names(as_ist)) == ("IST", set())
-    as_utc = judge_beside_clean(tmp_path, store, **BOTH_WAYS, **AFTERNOON)
-    assert (as_utc.reading, names(as_utc)) == ("UTC", {"utc_as_ist"})
-    assert "2 of its prices quoted as UTC, 0 as Indian time" in as_utc.faults[0].evidence
-    assert as_utc.exit_price == 460.5
-
-
-def test_prices_tell_no_clock_where_the_moments_contradict_each_other(
-    tmp_path: Path, store: Store
-) -> None:
-    swapped = {"entry_time": BOTH_WAYS["exit_time"], "exit_time": BOTH_WAYS["entry_time"]}
-    quoted_as_utc = {"entry_price": "460.50", "gross_pnl": "0", "net_pnl": "-130", "taxes": "90"}
-    changes = swapped | quoted_as_utc | {"exit_price": "460.50"}
-    trade = judge_beside_clean(tmp_path, store, **changes)
-    assert (trade.reading, names(trade)) == ("IST", {"exit_before_entry"})
-
-
-def test_prices_that_tell_nothing_leave_it_to_the_ledger(tmp_path: Path, store: Store) -> None:
-    odd = BOTH_WAYS | {"entry_price": "5.00", "exit_price": "6.00"}
-    result = judge(write(tmp_path / "l.csv", CLEAN | odd, *[CLEAN | AS_UTC] * 3), store)
-    assert result.clock == "UTC"
-    assert result.trades[0].reading == "UTC"
-    assert "the ledger's other times are UTC" in result.trades[0].faults[0].evidence
-    result = judge(write(tmp_path / "l.csv", CLEAN | odd, *[CLEAN] * 3), store)
-    assert (result.clock, result.trades[0].reading) == ("IST", "IST")
-
-
-def test_a_clock_that_is_said_is_believed(tmp_path: Path, store: Store) -> None:
-    path = write(tmp_path / "l.csv", CLEAN | AS_UTC)
-    assert names(judge(path, store, "UTC").trades[0]) == set()
-    both = write(tmp_path / "both.csv", CLEAN | AS_UTC, CLEAN)
-    assert names(judge(both, store, "IST").trades[0]) == {"impossible_time"}
-
-
-class Counting(Store):
-    """Remembers which days were opened."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.opened: list[dt.date] = []
-
-    def read_panel(
-        self, underlying: str, date: dt.date, fields: Iterable[str] = (), *, as_fed: bool = False
-    ) -> Panel:
-        self.opened.append(date)
-        return super().read_panel(underlying, date, fields, as_fed=as_fed)
-
-
-def test_each_stored_day_is_opened_once(tmp_path: Path) -> None:
-    days = [dt.date(2025, 11, 20), dt.date(2025, 11, 21)]
-    root = tmp_path / "store"
-    for day in days:
-        table = chains.quotes(375, start="09:15", day=day)
-        add(Store(root), chains.write(table, tmp_path / f"{day}.csv"))
-    on = [
-        {n: CLEAN[n].replace("20 ", f"{d:%d} ") for n in ("entry_time", "exit_time")} for d in days
-    ]
-    rows = [CLEAN | {"trade_id": str(n)} | on[n % 2] for n in range(5_000)]
-    store = Counting(root)
-    result = judge(write(tmp_path / "l.csv", *rows), store)
-    assert store.opened == days
-    assert (len(result.trades), result.counts(), result.unpriced()) == (5_000, {}, {})
-
-
-# The command
-
-
-def test_the_whole_judged_ledger_is_written(tmp_path: Path, store: Store, capsys: Capture) -> None:
-    ledger = write(tmp_path / "l.csv", CLEAN | AT_ENTRY, CLEAN | {"status": "OPEN"})
-    out = tmp_path / "new" / "judged.csv"
-    asked = ("--store", str(store.root), "--out", str(out))
-    assert main(["reprice", ledger, *asked]) == 0
-    with out.open(encoding="utf-8", newline="") as file:
-        first, second = csv.DictReader(file)
-    assert {name: first[name] for name in CLEAN} == CLEAN | AT_ENTRY
-    assert (first["true_exit_price"], first["true_net_pnl"]) == ("184.50", "76.97")
-    assert (first["entry_ts"], first["faults"]) == ("2025-11-20T04:54:59Z", "exit_equals_entry")
-    assert first["evidence"].startswith("exit_equals_entry: out at 182.50, its entry, where")
-    assert (second["unpriced"], second["true_net_pnl"]) == ("not_closed", "")
-    again = tmp_path / "again.csv"
-    assert main(["reprice", str(out), "--store", str(store.root), "--out", str(again)]) == 0
-    assert again.read_text() == out.read_text()
-    capsys.readouterr()
+    ledger = write_ledger(tmp_path / "l.csv")
+    before = Path(ledger).read_bytes()
     assert main(["reprice", ledger, "--store", str(store.root), "--out", ledger]) == 2
     assert "is the ledger itself" in capsys.readouterr().err
+    assert Path(ledger).read_bytes() == before
 
 
-def test_without_a_stored_day_the_status_is_10(
-    tmp_path: Path, store: Store, capsys: Capture
-) -> None:
-    elsewhere = {n: CLEAN[n].replace("20 ", "19 ") for n in ("entry_time", "exit_time")}
-    path = write(tmp_path / "l.csv", CLEAN | elsewhere)
-    assert main(["reprice", path, "--store", str(store.root)]) == 10
-    assert "holds no day of NIFTY that it trades on, 2025-11-19 to" in capsys.readouterr().err
-    with pytest.raises(MissingDataError):
-        judge(path, store)
-    with pytest.raises(InputError, match="no file"):
-        judge(str(tmp_path / "absent.csv"), store)
-    assert main(["reprice", path, "--tz", "Mars"]) == 2
-
-
-@pytest.mark.parametrize("columns", [80, 100])
-def test_the_screen_fits(
-    tmp_path: Path, store: Store, capsys: Capture, monkeypatch: pytest.MonkeyPatch, columns: int
-) -> None:
-    rows = [CLEAN | changes for changes, _, _ in FAULTS]
-    path = write(tmp_path / "l.csv", *rows)
-    monkeypatch.setenv("COLUMNS", str(columns))
-    assert main(["reprice", path, "--store", str(store.root)]) == 0
-    out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= columns
-    for fault in NAMES:
-        assert fault in out
-    assert "12 of" in out
+def test_a_ledger_without_charges_is_judged_without_them(store: Store, tmp_path: Path) -> None:
+    outcome = judged(store, tmp_path, drop=("brokerage", "taxes", "net_pnl", "gross_pnl"))
+    assert outcome.trades[0].faults == ()
+    result = result_of(outcome)
+    assert result["notes"] == [
+        "the ledger has no column of charges: those it booked are not judged"
+    ]
+    assert result["difference"] == 61.25  # what it forgets
+    assert CLEAN["net_pnl"] == "413.25"

@@ -1,44 +1,33 @@
-"""``optiq reprice``: an old ledger put beside what the recorded chain would have filled."""
+"""``optiq reprice``: an old ledger judged against the recorded chain."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from optiq.cli.options import (
-    STORE,
-    ConfigOption,
-    JsonOption,
-    SetOption,
-    StoreOption,
-)
-
-if TYPE_CHECKING:
-    from optiq.run.ledger_clock import Reading
+from optiq.cli.options import STORE, ConfigOption, JsonOption, SetOption, StoreOption
 
 TradesArgument = Annotated[
-    str, typer.Argument(metavar="TRADES", help="CSV or Parquet file, or postgresql://... URL.")
+    str,
+    typer.Argument(
+        metavar="TRADES",
+        help="A CSV or Parquet file, or a postgresql:// URL with a table named trades.",
+        show_default=False,
+    ),
 ]
 ZoneOption = Annotated[
     str,
     typer.Option(
         "--tz",
         metavar="auto|Asia/Kolkata|UTC",
-        help="Clock of times without a zone; auto finds it trade by trade.",
+        help="Zone of times that carry none; auto tells it from session and prices.",
     ),
 ]
 OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", metavar="FILE.csv", help="Write the whole judged ledger there."),
+    Path | None, typer.Option("--out", metavar="FILE.csv", help="Write every judged trade there.")
 ]
-CLOCKS: dict[str, Reading | None] = {
-    "auto": None,
-    "asia/kolkata": "IST",
-    "ist": "IST",
-    "utc": "UTC",
-}
 
 
 def reprice(
@@ -50,43 +39,49 @@ def reprice(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge an old ledger: each trade beside what the recorded chain would have filled.
+    """Put each trade of an old ledger beside what the recorded chain would have filled.
 
-    TRADES has a row a trade: trade_id, entry_time, exit_time, symbol,
-    instrument_type (CE, PE, CALL, PUT), strike_price, expiry_date, entry_price,
-    quantity (negative where it was sold first, unless a column side says so),
-    exit_price, brokerage, taxes, gross_pnl, net_pnl, status; case and usual other
-    names do not matter. A trading symbol stands for the contract's columns. Of a
-    database, the table trades is read.
+    Orders given at the booked moments meet the recorded quotes under the rules
+    of a backtest and pay the charges of their date. What is wrong with a booking
+    is said with its evidence: docs/reprice.md lists the faults.
 
-    The true entry buys at the first stored row that fills at or after the booked
-    moment and walk.latency_s, the true exit sells likewise, and the charges are
-    those of that date. Whatever contradicts the chain, the calendar, the dated
-    lots or charges, or the ledger itself is a fault, with its evidence.
+    Columns, or usual names like them: entry_time exit_time symbol strike_price
+    expiry_date instrument_type entry_price exit_price quantity; and where there
+    are, trade_id side brokerage taxes gross_pnl net_pnl exit_type strategy_name
+    status.
 
-    The status is 0 whether or not there are faults, 2 for a ledger that cannot be
-    read, and 10 where no trade could be priced because its day is not stored.
+    The exit status is 0 whether or not faults are found; 10 when no trade could
+    be priced for want of recorded days.
     """
     from optiq.cli.output import emit, progress
     from optiq.cli.settings import run_settings
-    from optiq.errors import InputError
+    from optiq.errors import MissingDataError
     from optiq.market.store import Store
-    from optiq.report.reprice_table import reprice_result, show_reprice
-    from optiq.run.judged_file import write_judged
+    from optiq.report.reprice_table import show_judged
+    from optiq.run.judged_ledger import result_of, write_judged
     from optiq.run.old_ledger import read_ledger
-    from optiq.run.reprice import reprice as judge
+    from optiq.run.reprice import Repricing
 
-    if tz.lower() not in CLOCKS:
-        raise InputError(f"--tz: no clock {tz!r}", "write auto, Asia/Kolkata or UTC")
-    if out is not None and out.exists() and Path(trades).exists() and out.samefile(trades):
-        raise InputError(f"--out {out} is the ledger itself", "give another file")
     settings, _, _ = run_settings((), config, overrides or [])
-    ledger = read_ledger(trades)
-    with progress("Repricing", total=None, unit="orders", quiet=as_json) as advance:
-        result = judge(
-            ledger, Store(store), settings.walk, settings.broker, CLOCKS[tz.lower()], advance
-        )
+    repricing = Repricing.of(read_ledger(trades), tz)
+    with progress("Repricing", total=repricing.n_days, unit="days", quiet=as_json) as advance:
+        judged = repricing.judge(Store(store), settings, advance)
+    result = result_of(judged)
     if out is not None:
-        write_judged(result, out)
-    told = {**reprice_result(result), "store": store, "out": out}
-    emit(told, as_json=as_json, show=lambda screen: show_reprice(screen, result))
+        write_judged(result, out, trades)
+    result |= {"out": out}
+    missing = None
+    if judged.days_missing and not result["priced"]:
+        first, day = judged.days_missing[0]
+        missing = MissingDataError(
+            f"no trade could be priced: {store} has no {first} quotes of {day}"
+            + (f" or {len(judged.days_missing) - 1} other days" * (len(judged.days_missing) > 1)),
+            "optiq ingest adds recordings; optiq data ls shows what is stored",
+        )
+        error = {"code": missing.code, "message": str(missing), "hint": missing.hint}
+        result |= {"ok": False, "error": error}
+    emit(result, as_json=as_json, show=lambda screen: show_judged(screen, result, str(out or "")))
+    if missing is not None:
+        if as_json:
+            raise typer.Exit(missing.exit_code)
+        raise missing

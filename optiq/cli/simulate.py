@@ -19,7 +19,6 @@ from optiq.cli.options import (
 if TYPE_CHECKING:
     from optiq.market.simulated_settings import Simulation
     from optiq.market.simulated_store import SimulationReport
-    from optiq.run.sample_ledger import Sample
 
 DaysOption = Annotated[
     int, typer.Option("--days", metavar="N", help="Sessions of the real calendar.", min=1)
@@ -53,7 +52,7 @@ LedgerOption = Annotated[
     bool,
     typer.Option(
         "--ledger",
-        help="Write a ledger with planted faults beside the store, to try optiq reprice on.",
+        help="Write ledger.csv beside the store, a sample with planted faults for optiq reprice.",
     ),
 ]
 
@@ -78,15 +77,15 @@ def simulate(
 
     With --truth, truth.parquet beside the store holds each snapshot's hidden
     state and the best possible probability that the index is higher 15
-    minutes later. With --ledger, ledger.csv beside it books the trades of
-    gamma_scalping as an old system would, faults included; ledger_truth.json
-    names which trade got which.
+    minutes later. With --ledger, ledger.csv holds a backtest's trades as a live
+    system books them, some of them wrongly; ledger_truth.json tells which.
     """
     from optiq.cli.output import emit, progress
     from optiq.market.plants import read_plant
     from optiq.market.simulated_settings import FIRST_DAY, Simulation
     from optiq.market.simulated_store import store_simulation
     from optiq.market.store import Store
+    from optiq.run.sample_ledger import ledger_path, require_own_ledger, write_sample_ledger
 
     simulation = Simulation(
         days=days,
@@ -96,13 +95,15 @@ def simulate(
         plants=tuple(read_plant(text) for text in plant or ()),
         row_seconds=seconds,
     )
+    if ledger:
+        require_own_ledger(store)
     with progress("Simulating", total=days, unit="days", quiet=as_json) as advance:
         report = store_simulation(simulation, Store(store), truth=truth, advance=advance)
-    sample = None
+    booked = None
     if ledger:
-        from optiq.run.sample_ledger import write_sample
-
-        sample = write_sample(Store(store), underlying, report, seed)
+        dates = [dt.date.fromisoformat(day) for day in report.days]
+        with progress("Trading", total=days, unit="days", quiet=as_json) as advance:
+            booked = write_sample_ledger(Store(store), underlying, dates, seed, advance)
     result = {
         "days": len(report.days),
         "written": report.written,
@@ -114,27 +115,21 @@ def simulate(
         "seed": seed,
         "plants": {planted.name: planted.strength for planted in simulation.plants},
         "truth": report.truth,
-        "ledger": sample and sample._asdict(),
+        "ledger": ledger_path(store) if booked else None,
+        "ledger_trades": booked["trades"] if booked else 0,
+        "ledger_faults": len(booked["faults"]) if booked else 0,
     }
-    emit(
-        result,
-        as_json=as_json,
-        show=lambda screen: _print(screen, simulation, report, store, sample),
-    )
+    emit(result, as_json=as_json, show=lambda screen: _print(screen, simulation, report, result))
 
 
 def _print(
-    screen: Any,
-    simulation: Simulation,
-    report: SimulationReport,
-    store: Any,
-    sample: Sample | None,
+    screen: Any, simulation: Simulation, report: SimulationReport, result: dict[str, Any]
 ) -> None:
     from optiq.report.money import grouped
 
     screen.print(
         f"{len(report.days)} sessions of {simulation.underlying}, {report.days[0]} to "
-        f"{report.days[-1]}: {grouped(report.rows)} quotes in {store}"
+        f"{report.days[-1]}: {grouped(report.rows)} quotes in {result['store']}"
     )
     if known := len(report.days) - report.written:
         screen.print(f"{known} of them were there already")
@@ -142,9 +137,9 @@ def _print(
         screen.print(f"planted: {plant.name}, strength {plant.strength:g}")
     if report.truth is not None:
         screen.print(f"what it hides is in {report.truth}")
-    if sample is not None:
+    if result["ledger"] is not None:
         screen.print(
-            f"{sample.trades:,} trades with {sample.planted:,} faults are in {sample.ledger}; try\n"
-            f"  optiq reprice {sample.ledger} --store {store}",
+            f"{result['ledger']} books {result['ledger_trades']} trades, "
+            f"{result['ledger_faults']} of them wrongly",
             soft_wrap=True,
         )

@@ -1,138 +1,136 @@
-"""A judged ledger as a person reads it: what it claims, what was true, and who says so."""
+"""A judged ledger as a person reads it: totals, faults with an example each, the worst trades."""
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from optiq.market.schema import RIGHT_NAMES
-from optiq.report.money import profit, rupees
+from optiq.report.money import grouped, profit, rupees
 from optiq.report.tables import counted
-from optiq.run.judged import NO_FILL, NO_RULE, Judged, Repriced, as_result
 
-LONGEST = 12
-"""Trades on the screen; the file has them all."""
-MEANINGS = {
-    "not_closed": "no exit is booked",
-    "impossible_time": "no such time, or nothing trades then",
-    "exit_before_entry": "it leaves before it enters",
-    "utc_as_ist": "its times are UTC, shown as Indian time",
-    "unknown_contract": "no such contract",
-    "no_data": "its day is not in the store",
-    "wrong_lot": "no whole number of that day's lots",
-    "exit_equals_entry": "the exit is booked at the entry price, and the chain says otherwise",
-    "price_off_chain": "not quoted within a minute of its moment",
-    "charges_understated": "less than the charges of that date",
-    "net_does_not_add_up": "gross, charges and net contradict each other",
-}
-REASONS = {
-    **MEANINGS,
-    NO_FILL: "no quote to fill on within walk.max_wait_s",
-    NO_RULE: "no dated charges, or no quantity an order can have",
+WORST = 8
+"""Trades shown; --out writes all."""
+
+_CLOCKS = {
+    "IST": "in Indian time",
+    "UTC": "in UTC",
+    "zoned": "with a zone",
+    "mixed": "in Indian time and UTC",
+    "unknown": "in Indian time or UTC",
 }
 
 
-def reprice_result(result: Repriced) -> dict[str, Any]:
-    """Return everything, ready for JSON: totals, faults counted, every trade, worst first."""
-    unpriced = result.unpriced()
-    return {
-        "ledger": result.ledger.name,
-        "clock": result.clock,
-        "trades": len(result.trades),
-        "priced": len(result.trades) - sum(unpriced.values()),
-        "unpriced": unpriced,
-        "faulty": sum(bool(trade.faults) for trade in result.trades),
-        "faults": result.counts(),
-        "totals": result.totals(),
-        "judged": [as_result(trade) for trade in result.worst()],
-    }
+def show_judged(screen: Console, result: dict[str, Any], out: str = "") -> None:
+    """Print what :func:`optiq.run.judged_ledger.result_of` returns."""
+    screen.print(_headline(result), soft_wrap=True)
+    if result["priced"]:
+        screen.print(_totals(result))
+    screen.print(_faults(result) if result["flags"] else "\nno fault found\n")
+    rows = [row for row in result["judged"] if row["faults"] or row["difference"]][:WORST]
+    if rows:
+        for line in _worst(rows):
+            screen.print(line)
+        if (others := result["trades"] - len(rows)) > 0:
+            hint = f"all are in {out}" if out else "--out FILE.csv writes all"
+            screen.print(Text(f"and {counted(others, 'other trade')}; {hint}", style="dim"))
+    for note in result["notes"]:
+        line = Text("! ", style="yellow").append(note, style="default")
+        screen.print(line, soft_wrap=True)
 
 
-def show_reprice(screen: Console, result: Repriced) -> None:
-    """Print the totals, the faults by kind, and the trades furthest from the truth."""
-    summary = reprice_result(result)
-    screen.print(_headline(summary), markup=False)
-    screen.print(_totals(summary["totals"]))
-    if summary["faults"]:
-        screen.print(_faults(result))
-    wrong = [t for t in result.worst() if t.faults or t.unpriced or t.flattered_by]
-    if wrong:
-        screen.print(_worst(wrong))
-    for reason, count in summary["unpriced"].items():
-        screen.print(f"[yellow]![/yellow] {count:,} not priced: {REASONS[reason]} [dim]({reason})")
+def _headline(result: dict[str, Any]) -> Text:
+    unpriced = result["trades"] - result["priced"]
+    booked = f"{counted(result['trades'], 'trade')}, booked {_CLOCKS[result['clock']]}"
+    priced = f"{result['priced']:,} priced on {counted(result['days_read'], 'stored day')}"
+    rest = f"{unpriced:,} not; {result['clean']:,} without a fault"
+    return Text(result["ledger"], style="bold").append(f": {booked}; {priced}, {rest}", "default")
 
 
-def _headline(summary: dict[str, Any]) -> str:
-    clock = {"IST": "Indian time", "UTC": "UTC"}[summary["clock"]]
-    return (
-        f"{summary['ledger']}: {counted(summary['trades'], 'trade')}, {summary['priced']:,} "
-        f"priced, {summary['faulty']:,} with a fault; times without a zone are {clock}"
+def _totals(result: dict[str, Any]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    table.add_column(f"rupees, {counted(result['priced'], 'priced trade')}")
+    for heading in ("gross", "charges", "net"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, label in (("booked", "as booked"), ("true", "as the chain would have filled")):
+        money = result[name]
+        table.add_row(
+            label, profit(money["gross_pnl"]), rupees(-money["charges"]), profit(money["net_pnl"])
+        )
+    table.add_section()
+    table.add_row("booked above the truth", "", "", profit(result["difference"]))
+    return table
+
+
+def _faults(result: dict[str, Any]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("fault", no_wrap=True)
+    table.add_column("trades", justify="right", no_wrap=True)
+    table.add_column("for example")
+    for flag, count in result["flags"].items():
+        trade_id, evidence = _example(result["judged"], flag)
+        table.add_row(flag, grouped(count), Text(f"{trade_id}: ", style="dim").append(evidence, ""))
+    return table
+
+
+def _example(rows: list[dict[str, Any]], flag: str) -> tuple[str, str]:
+    """Return the worst trade with a fault: its id and the evidence."""
+    return next(
+        (row["trade_id"], fault["evidence"])
+        for row in rows
+        for fault in row["faults"]
+        if fault["flag"] == flag
     )
 
 
-def _totals(totals: dict[str, dict[str, float]]) -> Table:
-    booked, true = totals["booked"], totals["true"]
-    table = _table("priced trades", ">as booked", ">in truth", ">the ledger flatters by")
-    for name, key, sign in (("gross", "gross_pnl", 1), ("charges", "charges", -1)):
-        amounts = sign * booked[key], sign * true[key]
-        table.add_row(name, *map(rupees, amounts), rupees(amounts[0] - amounts[1], signed=True))
-    amounts = booked["net_pnl"], true["net_pnl"]
-    table.add_row("net", *map(profit, amounts), rupees(amounts[0] - amounts[1], signed=True))
-    table.add_row("winners", f"{booked['wins']:,}", f"{true['wins']:,}")
-    return table
-
-
-def _faults(result: Repriced) -> Table:
-    table = _table("fault", ">trades", "what it means", "for example")
-    table.columns[0].no_wrap = True
-    for name, count in result.counts().items():
-        trade, evidence = next(
-            (trade.booked.trade_id, fault.evidence)
-            for trade in result.worst()
-            for fault in trade.faults
-            if fault.name == name
+def _worst(rows: list[dict[str, Any]]) -> Iterator[RenderableType]:
+    """Yield a line a trade, in columns, and under it what is wrong with it."""
+    heads = ("worst trades", "contract", "India", "booked", "true", "above")
+    cells = [
+        (
+            row["trade_id"],
+            _contract(row),
+            _span(row["entry_ist"], row["exit_ist"]),
+            rupees(row["booked_net_pnl"]),
+            rupees(row["true_net_pnl"]),
+            rupees(row["difference"], signed=True),
         )
-        table.add_row(name, f"{count:,}", MEANINGS[name], Text(f"{trade}: {evidence}", "dim"))
-    return table
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    yield Text(_in_columns(heads, widths), style="bold")
+    for row, line in zip(rows, cells, strict=True):
+        yield Text(_in_columns(line, widths))
+        for fault in row["faults"]:
+            told = Text(f"{fault['flag']}: ", style="yellow").append(fault["evidence"], "dim")
+            yield Padding(told, (0, 0, 0, 4))
 
 
-def _worst(trades: list[Judged]) -> Table:
-    title = "The trades furthest from the truth"
-    if len(trades) > LONGEST:
-        title += f", {LONGEST} of {len(trades):,}; --out writes all"
-    table = _table("trade", "contract", ">booked net", ">true net", "faults", title=title)
-    for trade in trades[:LONGEST]:
-        table.add_row(
-            Text(trade.booked.trade_id),
-            Text(_short_contract(trade)),
-            profit(trade.booked_net),
-            profit(trade.net_pnl),
-            Text(_flags(trade)),
-        )
-    return table
+def _in_columns(cells: Sequence[str], widths: Sequence[int]) -> str:
+    words, money = cells[:3], cells[3:]
+    left = [word.ljust(width) for word, width in zip(words, widths, strict=False)]
+    right = [amount.rjust(width) for amount, width in zip(money, widths[3:], strict=True)]
+    return "  ".join((*left, *right))
 
 
-def _short_contract(trade: Judged) -> str:
-    contract = trade.booked.contract
-    if contract is None:
-        return trade.booked.underlying
-    expiry = f"{contract.expiry.astype('datetime64[D]').item():%d%b%y}".upper()
-    return f"{contract.underlying} {expiry} {contract.strike:g}{RIGHT_NAMES[contract.right]}"
+def _contract(row: dict[str, Any]) -> str:
+    if row["expiry"] is None:
+        return str(row["underlying"])
+    strike = "" if math.isnan(row["strike"]) else f"{row['strike']:g}"
+    return f"{row['underlying']} {strike} {row['right']} {row['expiry']:%d %b}"
 
 
-def _flags(trade: Judged) -> str:
-    names = [fault.name for fault in trade.faults]
-    return "\n".join(names if trade.unpriced in ("", *names) else [*names, trade.unpriced])
-
-
-def _table(*headings: str, title: str = "") -> Table:
-    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for heading in headings:
-        number = heading.startswith(">")
-        table.add_column(heading.removeprefix(">"), justify="right" if number else "left")
-        table.columns[-1].no_wrap = number
-    return table
+def _span(entry: dt.datetime | None, leave: dt.datetime | None) -> str:
+    if entry is None:
+        return "?" if leave is None else f"? to {leave:%d %b %H:%M}"
+    if leave is None:
+        return f"{entry:%d %b %H:%M} to ?"
+    end = f"{leave:%H:%M}" if leave.date() == entry.date() else f"{leave:%d %b %H:%M}"
+    return f"{entry:%d %b %H:%M}-{end}"

@@ -1,113 +1,147 @@
-"""In which clock a ledger's naive times were written, Indian time or UTC, trade by trade."""
+"""Which clock an old ledger was kept in: told for the ledger, decided trade by trade."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.errors import RuleError
-from optiq.market import calendar
-from optiq.market.ingest.clock import zone_by_votes
-from optiq.market.schema import IST_OFFSET
-from optiq.run.ledger_quotes import Key, Seen
-from optiq.run.old_ledger import Booked, Stamp
+from optiq.errors import InputError
+from optiq.market.ingest.batch import Clock
+from optiq.market.ingest.clock import in_session, zone_by
+from optiq.market.schema import IST_OFFSET, AnyArray, BoolArray, TimeArray
+from optiq.run.old_ledger import BookedMoment, BookedTrade
 
-Reading = Literal["IST", "UTC"]
-READINGS: tuple[Reading, ...] = ("IST", "UTC")
-
-
-def utc_of(stamp: Stamp, reading: Reading) -> np.datetime64:
-    """Return a booked moment as UTC, NaT where it could not be read; a zone of its own decides."""
-    clock = reading if stamp.clock == "unknown" else stamp.clock
-    return stamp.time if clock == "UTC" else stamp.time - IST_OFFSET
+ZONES = ("auto", "Asia/Kolkata", "UTC")
+_SAID: dict[str, Clock] = {"Asia/Kolkata": "IST", "UTC": "UTC"}
+_CLOCKS: tuple[Clock, ...] = ("IST", "UTC")
 
 
-def why_outside(moment: np.datetime64, underlying: str) -> str:
-    """Return why nothing trades at a moment (UTC); empty where something does, or none can tell."""
-    local = moment + IST_OFFSET
-    date: dt.date = local.astype("datetime64[D]").item()
-    if not calendar.is_covered(date):
-        return ""
-    try:
-        session = calendar.session(date, underlying)
-    except RuleError as reason:  # a session whose hours are not known may have any
-        return "" if calendar.is_session(date, underlying) else str(reason)
-    if session.open_utc <= moment <= session.close_utc:
-        return ""
-    hours = f"{calendar.clock(session.open_minute)}-{calendar.clock(session.close_minute)}"
-    return f"{calendar.time_of_day(moment)} in India lies outside the session, {hours}"
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a trade's two moments.
 
-
-def known_stamps(trade: Booked) -> list[Stamp]:
-    """Return the moments of a trade that could be read."""
-    return [stamp for stamp in (trade.entry, trade.exit) if stamp.is_known]
-
-
-def is_naive(trade: Booked) -> bool:
-    """Return whether a moment of the trade does not say its own zone."""
-    return any(stamp.clock == "unknown" for stamp in known_stamps(trade))
-
-
-def possible_readings(trade: Booked) -> tuple[Reading, ...]:
-    """Return the clocks in which all the trade's readable moments lie in a session."""
-    stamps = known_stamps(trade)
-    return tuple(
-        reading
-        for reading in READINGS
-        if stamps and not any(why_outside(utc_of(s, reading), trade.underlying) for s in stamps)
-    )
-
-
-def ledger_clock(trades: Sequence[Booked], possible: Sequence[tuple[Reading, ...]]) -> Reading:
-    """Return the clock that most naive trades speak for; Indian time where they do not say."""
-    votes = [found for trade, found in zip(trades, possible, strict=True) if is_naive(trade)]
-    verdict = zone_by_votes(votes.count(("IST",)), votes.count(("UTC",)))
-    return "UTC" if verdict == "UTC" else "IST"
-
-
-def chosen_reading(
-    number: int,
-    trade: Booked,
-    possible: Sequence[Reading],
-    seen: Mapping[Key, Seen],
-    clock: Reading,
-) -> tuple[Reading, str]:
-    """Return the clock of a trade's naive times, and what shows that it is UTC.
-
-    ``possible`` are the clocks that put it into a session. Where both do, it is the one at whose
-    moments the chain quoted its prices; where that does not tell, the ledger's.
+    Attributes
+    ----------
+    clock
+        What its moments without a zone were taken for.
+    entry, exit
+        UTC; NaT where the text could not be read.
+    fits
+        Whether every moment that can be read lies in the hours of its day.
     """
-    if len(possible) == 1:
-        words = "outside the session as Indian time; as UTC "
-        return possible[0], (words + clock_words(trade)) * (possible[0] == "UTC")
-    matches = {reading: _matches(number, trade, reading, seen) for reading in READINGS}
-    if matches["IST"] != matches["UTC"]:
-        reading: Reading = "UTC" if matches["UTC"] > matches["IST"] else "IST"
-        words = f"{matches['UTC']} of its prices quoted as UTC, {matches['IST']} as Indian time; "
-    else:
-        reading, words = clock, "the ledger's other times are UTC; "
-    return reading, (words + clock_words(trade)) * (reading == "UTC")
+
+    clock: Clock
+    entry: np.datetime64
+    exit: np.datetime64
+    fits: bool
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it left when it had entered; not where one of the two cannot be read."""
+        return bool(self.exit >= self.entry)
 
 
-def _matches(number: int, trade: Booked, reading: Reading, seen: Mapping[Key, Seen]) -> int:
-    """Return how many of a trade's prices the chain quoted at its moments, read by one clock.
+@dataclass(frozen=True, slots=True)
+class LedgerClock:
+    """What the whole ledger says of its clock.
 
-    None says anything where it leaves before it enters: one of the moments is wrong.
+    ``zone`` is what its moments together speak for, or the user said (``asked``); ``naive`` of
+    them carry no zone, ``only_ist`` and ``only_utc`` lie in the session under one zone only;
+    ``readings`` are those possible of each trade: by the ledger's usual clock, and by the other one
+    where the trade then fits its session.
     """
-    if utc_of(trade.exit, reading) < utc_of(trade.entry, reading):
-        return 0
-    prices = {"entry": trade.entry_price, "exit": trade.exit_price}
-    found = {which: seen.get((number, reading, which)) for which in prices}
-    return sum(day is not None and day.has_quoted(prices[w]) for w, day in found.items())
+
+    zone: Clock
+    asked: bool
+    naive: int
+    only_ist: int
+    only_utc: int
+    readings: list[tuple[Reading, ...]]
+
+    @property
+    def word(self) -> str:
+        """The ledger's clock in a word: IST, UTC, zoned, mixed or unknown."""
+        if not self.naive:
+            return "zoned"
+        return "mixed" if self.zone == "unknown" and self.only_ist + self.only_utc else self.zone
+
+    @property
+    def usual(self) -> Clock:
+        """The clock of a moment about which nothing else is known: the exchange's own."""
+        return "UTC" if self.zone == "UTC" else "IST"
 
 
-def clock_words(trade: Booked) -> str:
-    """Return a trade's naive moments and what they are in India if they are UTC."""
-    return ", ".join(
-        f"{name} {stamp.text[-8:]} is {calendar.time_of_day(stamp.time)} in India"
-        for name, stamp in (("entry", trade.entry), ("exit", trade.exit))
-        if stamp.is_known and stamp.clock == "unknown"
-    )
+def ledger_clock(trades: Sequence[BookedTrade], tz: str = "auto") -> LedgerClock:
+    """Read every trade's moments, in every zone that its session allows.
+
+    Moments that lie in the session under one zone only speak for it, as in ingest; a trade that
+    fits under one zone only is read so, whatever the others say.
+    """
+    if tz not in ZONES:
+        raise InputError(f"--tz: no zone {tz!r}", f"write {', '.join(ZONES)}")
+    moments = _Moments.of(trades)
+    only_ist = int((moments.naive & moments.fits["IST"] & ~moments.fits["UTC"]).sum())
+    only_utc = int((moments.naive & moments.fits["UTC"] & ~moments.fits["IST"]).sum())
+    zone = _SAID.get(tz) or zone_by(only_ist, only_utc)
+    clock = LedgerClock(zone, tz != "auto", int(moments.naive.sum()), only_ist, only_utc, [])
+    clock.readings.extend(_possible(moments, row, clock) for row in range(len(trades)))
+    return clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """The entries and exits of all trades as written, (n, 2); those with a zone are in UTC.
+
+    ``fits`` tells which lie in their day's hours, the naive ones read by the clock it is named by.
+    """
+
+    written: TimeArray
+    naive: BoolArray
+    fits: dict[Clock, BoolArray]
+
+    @classmethod
+    def of(cls, trades: Sequence[BookedTrade]) -> _Moments:
+        booked = [(trade.entry, trade.exit) for trade in trades]
+        written = np.array([[_time(one) for one in pair] for pair in booked])
+        naive = np.array([[_is_naive(one) for one in pair] for pair in booked])
+        names = np.array([t.contract.underlying if t.contract else "NIFTY" for t in trades])
+        fits: dict[Clock, BoolArray] = {}
+        for clock in _CLOCKS:
+            local = np.where(naive & (clock == "IST"), written, written + IST_OFFSET)
+            fits[clock] = _in_sessions(local, names)
+        return cls(written, naive, fits)
+
+    def read(self, row: int, clock: Clock) -> Reading:
+        """Return one trade's moments, the naive ones read by ``clock``."""
+        utc = self.written[row] - IST_OFFSET * (self.naive[row] & (clock == "IST"))
+        fits = bool((self.fits[clock][row] | np.isnat(utc)).all())
+        return Reading(clock, utc[0], utc[1], fits)
+
+
+def _possible(moments: _Moments, row: int, clock: LedgerClock) -> tuple[Reading, ...]:
+    usual = moments.read(row, clock.usual)
+    if clock.asked or not moments.naive[row].any():
+        return (usual,)
+    other = moments.read(row, "IST" if clock.usual == "UTC" else "UTC")
+    return (usual, other) if other.fits else (usual,)
+
+
+def _in_sessions(local: TimeArray, underlyings: AnyArray) -> BoolArray:
+    fits = np.zeros(local.shape, np.bool_)
+    for name in np.unique(underlyings):
+        rows = underlyings == name
+        fits[rows] = in_session(local[rows].ravel(), str(name)).reshape(-1, 2)
+    return fits
+
+
+def _is_naive(booked: BookedMoment) -> bool:
+    return booked.found is not None and booked.found.clock == "unknown"
+
+
+def _time(booked: BookedMoment) -> np.datetime64:
+    if booked.found is None:
+        return np.datetime64("NaT", "us")
+    time = booked.found.time
+    return time - IST_OFFSET if booked.found.clock == "IST" else time

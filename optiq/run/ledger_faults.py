@@ -1,237 +1,200 @@
-"""What can be wrong with a booked trade, each fault with its evidence in words."""
+"""What can be wrong with a booked trade, and the evidence for it in words."""
 
 from __future__ import annotations
 
-import datetime as dt
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.errors import RuleError
-from optiq.market.contracts import require_expiry
-from optiq.market.schema import RIGHT_NAMES
-from optiq.run.ledger_clock import why_outside
-from optiq.run.ledger_money import dated_lot, to_paise
-from optiq.run.ledger_quotes import Seen
-from optiq.run.old_ledger import Booked, Stamp
-from optiq.trade.priced_legs import day_of
+from optiq.market.calendar import closed_at
+from optiq.market.schema import IST_OFFSET
+from optiq.run.ledger_case import (
+    Case,
+    Fault,
+    Flag,
+    booked_gross,
+    clock_words,
+    is_open,
+    says_open,
+)
+from optiq.run.recorded_quotes import Quoted
 
-CENT = 0.005
-"""Rupees by which equal prices may differ in binary."""
-CHARGES_TOLERANCE_PAISE = 100
-SUMS_TOLERANCE = 0.05
-_OPEN = {"OPEN", "ACTIVE", "PENDING", "RUNNING", "LIVE"}
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A booked trade with everything it is held against.
-
-    Attributes
-    ----------
-    entry_utc, exit_utc
-        Its moments as they were read; NaT where they cannot be.
-    clock_evidence
-        Why naive times were read as UTC; empty where they were not.
-    entry, exit
-        What the chain says at them; None where there was nothing to ask.
-    due : (2,) rupees
-        Charges of its two orders at its own prices; NaN where no rule says.
-    """
-
-    booked: Booked
-    entry_utc: np.datetime64
-    exit_utc: np.datetime64
-    clock_evidence: str
-    entry: Seen | None
-    exit: Seen | None
-    due: tuple[float, float]
-
-    @property
-    def entry_day(self) -> dt.date | None:
-        """The day in India on which it began, as far as one can be read."""
-        known = [moment for moment in (self.entry_utc, self.exit_utc) if not np.isnat(moment)]
-        return day_of(known[0]) if known else None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The name of a fault and what shows it."""
-
-    name: str
-    evidence: str
+CHARGES_TOLERANCE = 1.0
+"""Rupees; contract notes round the transaction tax and the stamp duty to whole rupees."""
+SUM_TOLERANCE = 0.02
+"""Rupees; three amounts rounded to the paisa."""
+PRICE_TOLERANCE = 0.01
+"""Rupees a unit; booked prices may be averages, rounded."""
 
 
 def faults_of(case: Case) -> tuple[Fault, ...]:
-    """Return every fault of a trade, in the order of `FAULTS`."""
-    found = ((name, judge(case)) for name, judge in FAULTS)
-    return tuple(Fault(name, evidence) for name, evidence in found if evidence)
+    """Return every fault of a trade, in the order of the flags."""
+    found = ((flag, check(case)) for flag, check in _CHECKS)
+    return tuple(Fault(flag, evidence) for flag, evidence in found if evidence)
 
 
-def contract_name(trade: Booked) -> str:
-    """Return a contract as a person writes it."""
-    if trade.contract is None:
-        return trade.underlying
-    _, expiry, strike, right = trade.contract
-    return f"{trade.underlying} {expiry} {strike:g} {RIGHT_NAMES[right]}"
+def _unreadable(case: Case) -> str:
+    trade = case.trade
+    missing = [
+        f"no {name}"
+        for name, value in (("entry price", trade.entry_price), ("quantity", trade.quantity))
+        if math.isnan(value) and not trade.unreadable
+    ]
+    return "; ".join((*trade.unreadable, *missing))
 
 
 def _not_closed(case: Case) -> str:
-    trade = case.booked
-    if trade.status in _OPEN:
-        return f"its status is {trade.status}"
-    missing = [
-        name
-        for name, is_missing in (
-            ("time", not trade.exit.text),
-            ("price", np.isnan(trade.exit_price)),
-        )
-        if is_missing
-    ]
-    return f"no exit {' and no exit '.join(missing)} is booked" if missing else ""
+    trade = case.trade
+    said = [f"status {trade.status}"] if says_open(trade) else []
+    said += ["no exit time"] if not trade.exit.text else []
+    unsaid = math.isnan(trade.exit_price) and not any("exit" in why for why in trade.unreadable)
+    return ", ".join([*said, "no exit price"] if unsaid else said)
 
 
 def _impossible_time(case: Case) -> str:
-    moments = [("entry", case.booked.entry, case.entry_utc)]
-    if not _not_closed(case):
-        moments.append(("exit", case.booked.exit, case.exit_utc))
-    said = [_impossible(name, stamp, utc, case.booked.underlying) for name, stamp, utc in moments]
-    return "; ".join(filter(None, said))
-
-
-def _impossible(name: str, stamp: Stamp, utc: np.datetime64, underlying: str) -> str:
-    reason = stamp.reason or ("" if np.isnat(utc) else why_outside(utc, underlying))
-    return f"{name} {stamp.text}: {reason}" if reason else ""
-
-
-def _exit_before_entry(case: Case) -> str:
-    if not case.exit_utc < case.entry_utc:  # a comparison with NaT is False
-        return ""
-    return f"left at {case.booked.exit.text}, entered at {case.booked.entry.text}"
+    underlying = case.trade.contract.underlying if case.trade.contract else "NIFTY"
+    found = []
+    for name, booked, utc in case.moments:
+        if booked.problem:
+            found.append(f"{name} {booked.text!r}: {booked.problem}")
+        elif not np.isnat(utc) and (reason := closed_at(utc, underlying)):
+            found.append(f"{name} {clock_words(utc)} IST: {reason}")
+    if not case.trade.entry.text:
+        found.append("no entry time")
+    return "; ".join(found)
 
 
 def _utc_as_ist(case: Case) -> str:
-    return case.clock_evidence
+    naive = [
+        (booked, utc)
+        for _, booked, utc in case.moments
+        if booked.found is not None and booked.found.clock == "unknown"
+    ]
+    if case.reading.clock != "UTC" or case.clock.asked or not naive:
+        return ""
+    booked, utc = naive[0]
+    told = f"{booked.text} is UTC, {clock_words(utc)} in India: "
+    local = booked.found.time if booked.found else utc
+    underlying = case.trade.contract.underlying if case.trade.contract else "NIFTY"
+    if reason := closed_at(local - IST_OFFSET, underlying):
+        return f"{told}as Indian time it is {reason}"
+    if case.clock.zone == "UTC":
+        return f"{told}{case.clock.only_utc} times of the ledger fit their session only so"
+    return f"{told}as Indian time the chain never quoted its prices"
+
+
+def _exit_before_entry(case: Case) -> str:
+    entry, leave = case.reading.entry, case.reading.exit
+    if np.isnat(entry) or np.isnat(leave) or leave >= entry:
+        return ""
+    return f"entered {_day_and_clock(entry)}, left {_day_and_clock(leave)}"
 
 
 def _unknown_contract(case: Case) -> str:
-    trade = case.booked
-    if trade.contract is None:
-        return trade.contract_problem
-    if case.entry is not None and case.entry.is_stored:
-        name = contract_name(trade)
-        return "" if case.entry.is_listed else f"the stored chain of that day has no {name}"
-    if case.entry_day is None:
-        return ""
-    expiry = trade.contract.expiry.astype("datetime64[D]").item()
-    try:
-        require_expiry(trade.underlying, expiry, case.entry_day)
-    except RuleError as reason:
-        return str(reason) if "expires on" in str(reason) else ""
-    return ""
-
-
-def _no_data(case: Case) -> str:
-    if _impossible_time(case):
-        return ""
-    moments = ((case.entry, case.entry_utc), (case.exit, case.exit_utc))
-    days = {day_of(utc) for seen, utc in moments if seen is not None and not seen.is_stored}
-    return f"no {case.booked.underlying} quotes of {', '.join(map(str, sorted(days)))}" * bool(days)
+    return case.trade.contract_problem or case.unlisted
 
 
 def _wrong_lot(case: Case) -> str:
-    trade = case.booked
-    if not trade.quantity >= 1:
-        return "no quantity is booked"
-    if trade.contract is None or case.entry_day is None:
+    quantity, option = case.trade.quantity, case.trade.contract
+    if math.isnan(quantity) or _unknown_contract(case):
         return ""
-    lot = dated_lot(trade.contract, case.entry_day)
-    if lot is None or trade.quantity % lot.size == 0:
+    if quantity <= 0 or quantity != round(quantity):
+        return f"nobody trades {quantity:g} units"
+    if case.lot is None or option is None or quantity % case.lot == 0:
         return ""
-    sure = "" if lot.confidence == "high" else f" ({lot.confidence} confidence)"
     return (
-        f"{trade.quantity:g} units are {trade.quantity / lot.size:.2f} lots of {lot.size}, "
-        f"the lot of {case.entry_day}{sure}"
+        f"{quantity:g} is no multiple of {case.lot}, the lot of {option.underlying} {option.expiry}"
     )
 
 
 def _exit_equals_entry(case: Case) -> str:
-    trade, seen = case.booked, case.exit
-    if not abs(trade.exit_price - trade.entry_price) < CENT or seen is None or not seen.is_listed:
+    trade, entry, leave = case.trade, case.entry, case.exit
+    if entry is None or leave is None or trade.exit_price != trade.entry_price:
         return ""
-    if _exit_before_entry(case) or _not_closed(case):
+    if np.isnat(case.reading.entry) or case.reading.exit < case.reading.entry:
         return ""
-    if not seen.quotes_since:
-        return f"out at {trade.exit_price:.2f}, its entry, with no quote between entry and exit"
-    low, high = seen.around
-    if low - CENT <= trade.exit_price <= high + CENT or np.isnan(low):
-        return ""
-    return f"out at {trade.exit_price:.2f}, its entry, where the chain quoted {_span(low, high)}"
+    booked = f"both booked at {trade.entry_price:.2f}"
+    is_recorded = entry.is_recorded and leave.is_recorded
+    if is_recorded and not entry.quotes_between + leave.quotes_between:
+        return f"{booked}, and the chain quoted it at no row between"
+    if leave.at is not None and not leave.at.holds(trade.exit_price):
+        return f"{booked}, but at the exit the chain quoted {_range(leave.at)}"
+    return ""
 
 
 def _price_off_chain(case: Case) -> str:
-    trade = case.booked
-    if _exit_before_entry(case):  # one of its moments is wrong, and no one knows which
-        return ""
-    prices = [("entry", trade.entry_price, case.entry)]
-    if not _exit_equals_entry(case):
-        prices.append(("exit", trade.exit_price, case.exit))
+    if _exit_before_entry(case):
+        return ""  # its prices are not those of its moments
+    is_told = bool(_exit_equals_entry(case))  # the exit's price already
     return "; ".join(
-        f"{name} at {price:.2f} where the chain quoted {_span(seen.low, seen.high)}"
-        for name, price, seen in prices
-        if seen is not None
-        and not np.isnan(price)
-        and not np.isnan(seen.low)
-        and not seen.allows(price)
-        and not (price == seen.price == 0)  # given up, as the chain would have it
-    )
-
-
-def _charges_understated(case: Case) -> str:
-    trade = case.booked
-    entry, leave = case.due
-    if np.isnan(entry + leave + trade.charges):
-        return ""
-    if to_paise(entry + leave) - to_paise(trade.charges) <= CHARGES_TOLERANCE_PAISE:
-        return ""
-    return (
-        f"{trade.charges:.2f} booked where {entry + leave:.2f} was due at its own prices, "
-        f"{entry:.2f} to enter and {leave:.2f} to leave"
+        f"{name} {price:.2f} at {clock_words(utc)}: the chain quoted {_range(leg.around)}"
+        for name, price, leg, utc in case.legs
+        if leg.around is not None and not math.isnan(price) and not leg.around.allows(price)
+        if not (is_told and name == "exit")
     )
 
 
 def _net_does_not_add_up(case: Case) -> str:
-    trade = case.booked
-    said = []
-    if abs(trade.gross_pnl - trade.price_gain) > SUMS_TOLERANCE:
-        said.append(f"gross {trade.gross_pnl:.2f}, its prices make {trade.price_gain:.2f}")
-    charges = 0.0 if np.isnan(trade.charges) else trade.charges
-    if abs(trade.net_pnl - (trade.gross_pnl - charges)) > SUMS_TOLERANCE:
-        said.append(
-            f"net {trade.net_pnl:.2f}, gross less charges is {trade.gross_pnl - charges:.2f}"
+    trade, made = case.trade, booked_gross(case.trade)
+    if is_open(trade):
+        return ""
+    found = []
+    slack = SUM_TOLERANCE + PRICE_TOLERANCE * trade.quantity
+    if abs(trade.gross_pnl - made) > slack:
+        found.append(f"gross {trade.gross_pnl:.2f} booked, the prices make {made:.2f}")
+    gross = made if math.isnan(trade.gross_pnl) else trade.gross_pnl
+    slack = slack if math.isnan(trade.gross_pnl) else SUM_TOLERANCE
+    net = gross - trade.charges
+    if abs(trade.net_pnl - net) > slack + 1e-9:
+        found.append(
+            f"net {trade.net_pnl:.2f} booked, {gross:.2f} less charges of {trade.charges:.2f} "
+            f"is {net:.2f}"
         )
-    return "; ".join(said)
+    return "; ".join(found)
 
 
-def _span(low: float, high: float) -> str:
-    return f"{low:.2f}" if high - low < CENT else f"{low:.2f} to {high:.2f}"
+def _charges_understated(case: Case) -> str:
+    trade, due = case.trade, case.due
+    if due is None or not sum(due) / 100 - trade.charges > CHARGES_TOLERANCE:
+        return ""
+    first, second = ("buy", "sell") if trade.side > 0 else ("sell", "buy")
+    return (
+        f"{trade.charges:.2f} booked, {sum(due) / 100:.2f} due: {due[0] / 100:.2f} to {first} "
+        f"{trade.quantity:g} at {trade.entry_price:.2f}, {due[1] / 100:.2f} to {second} them at "
+        f"{trade.exit_price:.2f}"
+    )
 
 
-FAULTS: tuple[tuple[str, Callable[[Case], str]], ...] = (
-    ("not_closed", _not_closed),
-    ("impossible_time", _impossible_time),
-    ("exit_before_entry", _exit_before_entry),
-    ("utc_as_ist", _utc_as_ist),
-    ("unknown_contract", _unknown_contract),
-    ("no_data", _no_data),
-    ("wrong_lot", _wrong_lot),
-    ("exit_equals_entry", _exit_equals_entry),
-    ("price_off_chain", _price_off_chain),
-    ("charges_understated", _charges_understated),
-    ("net_does_not_add_up", _net_does_not_add_up),
+def _no_data(case: Case) -> str:
+    told = [] if case.unlisted else [leg.unrecorded for _, _, leg, _ in case.legs]
+    return "; ".join(dict.fromkeys(filter(None, told)))
+
+
+_CHECKS: tuple[tuple[Flag, Callable[[Case], str]], ...] = (
+    (Flag.UNREADABLE, _unreadable),
+    (Flag.NOT_CLOSED, _not_closed),
+    (Flag.IMPOSSIBLE_TIME, _impossible_time),
+    (Flag.UTC_AS_IST, _utc_as_ist),
+    (Flag.EXIT_BEFORE_ENTRY, _exit_before_entry),
+    (Flag.UNKNOWN_CONTRACT, _unknown_contract),
+    (Flag.WRONG_LOT, _wrong_lot),
+    (Flag.EXIT_EQUALS_ENTRY, _exit_equals_entry),
+    (Flag.PRICE_OFF_CHAIN, _price_off_chain),
+    (Flag.NET_DOES_NOT_ADD_UP, _net_does_not_add_up),
+    (Flag.CHARGES_UNDERSTATED, _charges_understated),
+    (Flag.NO_DATA, _no_data),
 )
-"""Name and judge of each fault; a judge returns the evidence, empty where there is none."""
-NAMES = tuple(name for name, _ in FAULTS)
-UNPRICEABLE = ("not_closed", "impossible_time", "exit_before_entry", "unknown_contract", "no_data")
-"""With one of these no true price can be told; the first of them says why."""
+
+
+def _day_and_clock(utc: np.datetime64) -> str:
+    return str((utc + IST_OFFSET).astype("datetime64[s]")).replace("T", " ")
+
+
+def _range(quoted: Quoted) -> str:
+    span = clock_words(quoted.first)
+    if quoted.last != quoted.first:
+        span = f"from {span} to {clock_words(quoted.last)}"
+    else:
+        span = f"at {span}"
+    return f"{quoted.low:.2f} to {quoted.high:.2f} {span}"

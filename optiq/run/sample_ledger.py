@@ -1,249 +1,181 @@
-"""A ledger to try ``optiq reprice`` on: honest trades of simulated days, with faults planted."""
+"""A ledger to try ``reprice`` on: a backtest's trades booked truly, then faults planted in some."""
 
 from __future__ import annotations
 
 import csv
+import datetime as dt
+import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from optiq.errors import EvidenceError, InputError
+from optiq.market.contracts import lot_size
+from optiq.market.day_view import ist
 from optiq.market.durable import durable_write
 from optiq.market.ingest.symbols import Option
-from optiq.market.schema import CE, IST_OFFSET, PE
-from optiq.market.simulated_store import SimulationReport
+from optiq.market.schema import CE, PE, RIGHT_NAMES
 from optiq.market.store import Store
-from optiq.market.truth_file import truth_path
 from optiq.run.backtest import Settings, backtest
-from optiq.run.ledger_money import order_charge, to_paise
+from optiq.run.charges_due import ChargesDue
+from optiq.run.ledger_case import Flag
+from optiq.run.planted_faults import PLANTS, Booking
 from optiq.run.stored import fields_of, panels
 from optiq.run.user_strategy import find
 from optiq.trade.book import PAISE
-from optiq.trade.ledger import Columns, concatenate
-from optiq.trade.priced_legs import day_of
+from optiq.trade.charges import schedule
+from optiq.trade.ledger import Columns
 
-LEDGER, TRUTH = "ledger.csv", "ledger_truth.json"
-STRATEGY = "gamma_scalping"
-"""The shipped rule that trades most, one bought option at a time."""
-SEED_CHARGES = 13.58
-"""What one old system booked for every trade."""
-_RIGHTS = {"CE": CE, "PE": PE}
-_SECOND = np.timedelta64(1, "s")
-_SHARE = 30
-"""One trade in so many gets each fault."""
-_CLEAR = 0.05
-"""Prices that differ by less than this share may be equal by chance."""
+STRATEGIES = ("gamma_scalping", "institutional_oi")
+FAULTY_SHARE = 0.4
+"""Of all trades, at most; the rest stays true."""
+
+Advance = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """One trade about to be booked; moments are Indian time, the way it will be written."""
-
-    contract: Option
-    entry: np.datetime64
-    exit: np.datetime64
-    entry_text: str
-    exit_text: str
-    entry_price: float
-    exit_price: float
-    quantity: int
-    exit_type: str
-    charges: float
-
-    @property
-    def gross(self) -> float:
-        """What its prices make, in rupees."""
-        paise = to_paise(self.exit_price) - to_paise(self.entry_price)
-        return paise * self.quantity / PAISE
+def ledger_path(store: Path) -> Path:
+    """Return where a store's sample ledger lies: beside it, never in it."""
+    return store.resolve().parent / "ledger.csv"
 
 
-class Sample(NamedTuple):
-    """Where a sample ledger lies, where its truth, and how many trades it has."""
-
-    ledger: Path
-    truth: Path
-    trades: int
-    planted: int
+def truth_path(store: Path) -> Path:
+    """Return where it is written which trade of the sample ledger has which fault."""
+    return store.resolve().parent / "ledger_truth.json"
 
 
-def write_sample(store: Store, underlying: str, report: SimulationReport, seed: int) -> Sample:
-    """Backtest a shipped strategy over simulated days and book it, faults and all.
-
-    The ledger lies beside the store, as a market's truth does; a ledger that is not this store's
-    is never replaced. `EvidenceError` where too few trades were made to plant every fault.
-    """
-    ledger, truth = (truth_path(store.root).with_name(name) for name in (LEDGER, TRUTH))
-    _require_free(store, ledger, truth)
-    trades = list(_honest(store, underlying, report))
-    planted = _planted(trades, np.random.default_rng(seed))
-    for number, (_, plant) in planted.items():
-        trades[number] = plant(trades[number])
-    ids = [f"T{number + 1:04d}" for number in range(len(trades))]
-    durable_write(ledger, _csv([_row(*pair) for pair in zip(ids, trades, strict=True)]))
-    told = {
-        "store": store.root.resolve().name,
-        "seed": seed,
-        "faults": {ids[number]: name for number, (name, _) in sorted(planted.items())},
-    }
-    durable_write(truth, json.dumps(told, indent=2) + "\n")
-    return Sample(ledger, truth, len(trades), len(planted))
-
-
-def _require_free(store: Store, ledger: Path, truth: Path) -> None:
-    if not ledger.exists():
+def require_own_ledger(store: Path) -> None:
+    """Refuse when a ledger lies beside the store that no sample of this store is."""
+    path, truth = ledger_path(store), truth_path(store)
+    if not path.exists():
         return
     try:
-        owner = json.loads(truth.read_text("utf-8"))["store"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        owner = None
-    if owner != store.root.resolve().name:
+        told = json.loads(truth.read_text("utf-8"))
+        is_own = told["store"] == store.resolve().name and told["sha256"] == _digest(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        is_own = False
+    if not is_own:
         raise InputError(
-            f"{ledger} is no sample of the store {store.root.name!r}",
-            "give --store a folder of its own, such as NAME/store",
+            f"{path} is no sample ledger of the store {store.name!r}",
+            "give --store a folder of its own, such as NAME/store, or move that file",
         )
 
 
-def _honest(store: Store, underlying: str, report: SimulationReport) -> Iterator[Trade]:
-    """Yield the trades of a backtest as an honest system would book them.
+def write_sample_ledger(
+    store: Store,
+    underlying: str,
+    dates: Sequence[dt.date],
+    seed: int,
+    advance: Advance | None = None,
+) -> dict[str, Any]:
+    """Trade the stored days, book every trade, plant each kind of fault in some, and write both.
 
-    An order is booked when it is sent, one latency before its fill.
+    Returns what ``ledger_truth.json`` holds: ``faults`` names each faulty trade's one fault, every
+    other trade is true to the paisa. The same store and seed give the same bytes. ``advance`` is
+    told of each day.
     """
-    settings, strategy = Settings(), find(STRATEGY)
-    dates = [np.datetime64(day, "D").item() for day in report.days]
-    days = panels(store, underlying, dates, fields_of([strategy]))
-    results = backtest(days, [strategy], settings, compare_instant=False)
-    found = concatenate([day.trades() for day in results])
-    sent = round(1e6 * settings.walk.latency_s) * np.timedelta64(1, "us")
-    for row in np.flatnonzero(~found["stale_exit"]).tolist():
-        yield _trade(found, row, underlying, sent)
+    require_own_ledger(store.root)
+    bookings = list(_bookings(store, underlying, dates, advance))
+    if len(bookings) < 2:
+        raise EvidenceError(
+            f"{' and '.join(STRATEGIES)} made {len(bookings)} trades in {len(dates)} days: too few "
+            "for a ledger",
+            "simulate more days, or snapshots closer together",
+        )
+    faulty, faults = plant(bookings, np.random.default_rng(seed), ChargesDue(Settings().broker))
+    path = ledger_path(store.root)
+    durable_write(path, _as_csv(faulty))
+    truth = {
+        "store": store.root.resolve().name,
+        "sha256": _digest(path),
+        "seed": seed,
+        "strategies": list(STRATEGIES),
+        "trades": len(bookings),
+        "faults": faults,
+    }
+    durable_write(truth_path(store.root), json.dumps(truth, indent=1) + "\n")
+    return truth
 
 
-def _trade(found: Columns, row: int, underlying: str, sent: np.timedelta64) -> Trade:
-    entry, leave = (found[name][row] + IST_OFFSET - sent for name in ("entry_ts", "exit_ts"))
-    right = _RIGHTS[found["right"][row]]
-    return Trade(
-        contract=Option(underlying, found["expiry"][row], float(found["strike"][row]), right),
+def plant(
+    bookings: Sequence[Booking], rng: np.random.Generator, charges: ChargesDue
+) -> tuple[list[Booking], dict[str, str]]:
+    """Return the bookings with each kind of fault in as many as the others, and which has which.
+
+    A wrong price or quantity is charged as if it were right: one trade, one fault.
+    """
+    made, faults = list(bookings), dict[str, str]()
+    order = rng.permutation(len(made)).tolist()
+    each = max(1, int(FAULTY_SHARE * len(made)) // len(PLANTS))
+    for flag, is_possible, spoil in PLANTS * each:
+        place = next((at for at in order if is_possible(made[at])), None)
+        if place is not None and len(faults) < len(made) // 2:
+            order.remove(place)
+            spoilt = spoil(made[place])
+            wrongly_charged = flag == Flag.CHARGES_UNDERSTATED
+            made[place] = spoilt if wrongly_charged else charged(spoilt, charges)
+            faults[made[place].trade_id] = flag.value
+    return made, faults
+
+
+def _bookings(
+    store: Store, underlying: str, dates: Sequence[dt.date], advance: Advance | None
+) -> Iterator[Booking]:
+    strategies, settings = [find(name) for name in STRATEGIES], Settings()
+    charges = ChargesDue(settings.broker)
+    days = panels(store, underlying, list(dates), fields_of(strategies))
+    for day in backtest(days, strategies, settings, compare_instant=False):
+        trades = day.trades()
+        for row in np.flatnonzero(~trades["stale_exit"]).tolist():
+            yield _booked(trades, row, charges)
+        if advance is not None:
+            advance(1)
+
+
+def _booked(trades: Columns, row: int, charges: ChargesDue) -> Booking:
+    trade = {name: values[row] for name, values in trades.items()}
+    entry, leave = (
+        ist(trade[name]).replace(tzinfo=None) for name in ("decided_ts", "exit_decided_ts")
+    )
+    right = CE if trade["right"] == RIGHT_NAMES[CE] else PE
+    option = Option(trade["underlying"], trade["expiry"], float(trade["strike"]), right)
+    booking = Booking(
+        trade_id=trade["trade_id"],
         entry=entry,
         exit=leave,
-        entry_text=_written(entry),
-        exit_text=_written(leave),
-        entry_price=float(found["entry_price"][row]),
-        exit_price=float(found["exit_price"][row]),
-        quantity=int(found["quantity"][row]),
-        exit_type=str(found["exit_reason"][row]),
-        charges=float(found["charges"][row]),
+        option=option,
+        entry_paise=round(PAISE * trade["entry_price"]),
+        exit_paise=round(PAISE * trade["exit_price"]),
+        quantity=int(trade["quantity"]),
+        lot=lot_size(option.underlying, option.expiry.item(), entry.date()).size,
+        exit_type=trade["exit_reason"],
+        strategy=trade["strategy"],
     )
+    return charged(booking, charges)
 
 
-def _planted(
-    trades: list[Trade], rng: np.random.Generator
-) -> dict[int, tuple[str, Callable[[Trade], Trade]]]:
-    """Choose which trade gets which fault, no trade two of them."""
-    free = [int(number) for number in rng.permutation(len(trades))]
-    planted: dict[int, tuple[str, Callable[[Trade], Trade]]] = {}
-    for name, plant, can_show in PLANTS:
-        able = [number for number in free if can_show(trades[number])]
-        chosen = able[: max(1, len(trades) // _SHARE)]
-        if not chosen:
-            raise EvidenceError(
-                f"{len(trades)} trades of {STRATEGY} are too few to plant every fault in",
-                "simulate more --days",
-            )
-        free = [number for number in free if number not in chosen]
-        planted |= dict.fromkeys(chosen, (name, plant))
-    return planted
+def charged(booking: Booking, charges: ChargesDue) -> Booking:
+    """Return a booking with the charges due at its prices: brokerage and all the rest apart."""
+    on, option, units = booking.entry.date(), booking.option, booking.quantity
+    fee = schedule(option.underlying, on, charges.broker).rates.brokerage_paise
+    orders = ((1, booking.entry_paise), (-1, booking.exit_paise))
+    due = sum(charges.paise(option, on, side, units, price) or 0 for side, price in orders)
+    brokerage = fee * sum(price > 0 for _, price in orders)
+    return replace(booking, brokerage_paise=brokerage, taxes_paise=due - brokerage)
 
 
-def _recharged(trade: Trade) -> Trade:
-    """Return a trade with the charges due on what it now claims."""
-    orders = ((1, trade.entry, trade.entry_price), (-1, trade.exit, trade.exit_price))
-    broker = Settings().broker
-    due = [
-        order_charge(trade.contract, day_of(at - IST_OFFSET), side, price, trade.quantity, broker)
-        for side, at, price in orders
-    ]
-    return replace(trade, charges=sum(due))
-
-
-def _exit_equals_entry(trade: Trade) -> Trade:
-    return _recharged(replace(trade, exit_price=trade.entry_price))
-
-
-def _exit_before_entry(trade: Trade) -> Trade:
-    return replace(trade, entry_text=trade.exit_text, exit_text=trade.entry_text)
-
-
-def _impossible_time(trade: Trade) -> Trade:
-    return replace(trade, entry_text=f"{trade.entry_text[:10]} 09:90")
-
-
-def _utc_as_ist(trade: Trade) -> Trade:
-    entry, leave = (_written(moment - IST_OFFSET) for moment in (trade.entry, trade.exit))
-    return replace(trade, entry_text=entry, exit_text=leave)
-
-
-def _charges_understated(trade: Trade) -> Trade:
-    return replace(trade, charges=SEED_CHARGES)
-
-
-def _wrong_lot(trade: Trade) -> Trade:
-    return _recharged(replace(trade, quantity=trade.quantity - trade.quantity // 3))
-
-
-def _always(_: Trade) -> bool:
-    return True
-
-
-def _has_moved(trade: Trade) -> bool:
-    return abs(trade.exit_price / trade.entry_price - 1) > _CLEAR
-
-
-PLANTS: tuple[tuple[str, Callable[[Trade], Trade], Callable[[Trade], bool]], ...] = (
-    ("exit_equals_entry", _exit_equals_entry, _has_moved),
-    ("exit_before_entry", _exit_before_entry, _always),
-    ("impossible_time", _impossible_time, _always),
-    ("utc_as_ist", _utc_as_ist, _always),
-    ("charges_understated", _charges_understated, _always),
-    ("wrong_lot", _wrong_lot, _always),
-)
-"""Name of each fault, what it does to a trade, and whether it would show there."""
-
-
-def _row(trade_id: str, trade: Trade) -> dict[str, Any]:
-    brokerage = 0.0 if trade.charges == SEED_CHARGES else 20.0 * (1 + (trade.exit_price > 0))
-    return {
-        "trade_id": trade_id,
-        "entry_time": trade.entry_text,
-        "exit_time": trade.exit_text,
-        "symbol": trade.contract.underlying,
-        "instrument_type": "CALL" if trade.contract.right == CE else "PUT",
-        "strike_price": f"{trade.contract.strike:g}",
-        "expiry_date": str(trade.contract.expiry),
-        "entry_price": f"{trade.entry_price:.2f}",
-        "quantity": trade.quantity,
-        "exit_price": f"{trade.exit_price:.2f}",
-        "exit_type": trade.exit_type,
-        "gross_pnl": f"{trade.gross:.2f}",
-        "brokerage": f"{brokerage:.2f}",
-        "taxes": f"{trade.charges - brokerage:.2f}",
-        "net_pnl": f"{trade.gross - trade.charges:.2f}",
-        "strategy_name": STRATEGY,
-        "status": "CLOSED",
-    }
-
-
-def _written(moment: np.datetime64) -> str:
-    return str(moment.astype("datetime64[s]")).replace("T", " ")
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
+def _as_csv(bookings: Sequence[Booking]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    lines = [booking.line() for booking in bookings]
+    writer = csv.DictWriter(text, lines[0].keys(), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(lines)
     return text.getvalue()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -81,15 +81,25 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9%]+", "_", name.strip().lower()).strip("_")
 
 
+def named(headers: Iterable[str], aliases: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return which of a table's headers stands for each of ours; earlier aliases come first.
+
+    >>> named([" Qty.", "Trade ID"], {"quantity": ("quantity", "qty"), "side": ("side",)})
+    {'quantity': ' Qty.'}
+    """
+    return _match(_by_plain(headers), aliases)
+
+
 def column_map(names: Iterable[str], given: Mapping[str, str] | None = None) -> ColumnMap:
     """Match a table's headers with ours; ``given`` (ours to theirs) outranks every alias."""
     given = given or {}
     headers = list(names)
     _check_given(given, headers)
-    by_plain = {plain(name): name for name in reversed(headers)}
+    by_plain = _by_plain(headers)
     sides = {1: _side_fields(by_plain, 1), -1: _side_fields(by_plain, -1)}
     is_wide = bool(set(sides[1]) & set(sides[-1]) & set(FIELDS)) and "right" not in given
-    shared = _match(by_plain, {n for n in ALIASES if not (is_wide and n in (*FIELDS, "right"))})
+    of_sides = (*FIELDS, "right") if is_wide else ()
+    shared = _match(by_plain, {n: words for n, words in ALIASES.items() if n not in of_sides})
     shared |= given
     call, put = (sides[1], sides[-1]) if is_wide else ({}, {})
     return ColumnMap(shared, call, put)
@@ -116,10 +126,14 @@ def _check_given(given: Mapping[str, str], headers: list[str]) -> None:
             )
 
 
-def _match(by_plain: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:
+def _by_plain(headers: Iterable[str]) -> dict[str, str]:
+    return {plain(name): name for name in reversed(list(headers))}
+
+
+def _match(by_plain: Mapping[str, str], aliases: Mapping[str, Iterable[str]]) -> dict[str, str]:
     found = {}
-    for ours in wanted:
-        theirs = next((by_plain[alias] for alias in ALIASES[ours] if alias in by_plain), None)
+    for ours, words in aliases.items():
+        theirs = next((by_plain[word] for word in words if word in by_plain), None)
         if theirs is not None:
             found[ours] = theirs
     return found
@@ -133,4 +147,4 @@ def _side_fields(by_plain: Mapping[str, str], side: int) -> dict[str, str]:
                 bare[header[len(word) + 1 :]] = name
             elif header.endswith(f"_{word}"):
                 bare[header[: -len(word) - 1]] = name
-    return _match(bare, FIELDS)
+    return _match(bare, {name: ALIASES[name] for name in FIELDS})

@@ -13,7 +13,8 @@ from optiq.market.ingest.batch import Clock
 from optiq.market.ingest.numbers import day, moment, number, shown
 from optiq.market.schema import AnyArray
 
-_SIDES = {"CE": 1, "CALL": 1, "C": 1, "CALLS": 1, "PE": -1, "PUT": -1, "P": -1, "PUTS": -1}
+SIDES = {"CE": 1, "CALL": 1, "C": 1, "CALLS": 1, "PE": -1, "PUT": -1, "P": -1, "PUTS": -1}
+"""How a call (+1) and a put (-1) are written."""
 _EPOCH_UNITS = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
 _NOT_A_TIME = np.datetime64("NaT", "us")
 
@@ -42,7 +43,7 @@ def number_cells(column: pa.Array) -> Cells:
 
 def side_cells(column: pa.Array) -> Cells:
     """Return int8: +1 for calls, -1 for puts, 0 for what is neither."""
-    return _each(column, lambda text: _SIDES.get(text.strip().upper(), 0), 0, np.int8)
+    return _each(column, lambda text: SIDES.get(text.strip().upper(), 0), 0, np.int8)
 
 
 def word_cells(column: pa.Array) -> Cells:
@@ -55,7 +56,7 @@ def day_cells(column: pa.Array) -> Cells:
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         days = column.cast(pa.date32(), safe=False).to_numpy(zero_copy_only=False)
         return Cells(days.astype("datetime64[D]"), {})
-    return _each(column, _day_of, np.datetime64("NaT", "D"), "datetime64[D]")
+    return _each(column, day_of, np.datetime64("NaT", "D"), "datetime64[D]")
 
 
 def moment_cells(column: pa.Array) -> Cells:
@@ -102,7 +103,8 @@ def _is_written_out(value: float) -> bool:
     return True
 
 
-def _day_of(text: str) -> np.datetime64:
+def day_of(text: str) -> np.datetime64:
+    """Return the ``datetime64[D]`` of a day or a moment; ValueError where it is neither."""
     try:
         return day(text)
     except ValueError:

@@ -51,14 +51,14 @@ class ZoneJudge:
         active = moments[totals != before]
         self._last_seen = float(totals[-1])
         self._example = moments[0] if self._example is None else self._example
-        as_ist = self._inside(active)
-        as_utc = self._inside(active + IST_OFFSET)
+        as_ist = in_session(active, self._underlying)
+        as_utc = in_session(active + IST_OFFSET, self._underlying)
         self._only_ist += int((as_ist & ~as_utc).sum())
         self._only_utc += int((as_utc & ~as_ist).sum())
 
     def verdict(self) -> Clock:
         """Return the zone, "unknown" while it cannot be told."""
-        return zone_by_votes(self._only_ist, self._only_utc)
+        return zone_by(self._only_ist, self._only_utc)
 
     def refusal(self, source: str) -> InputError:
         """Return the error for a source whose zone stays unknown."""
@@ -72,23 +72,28 @@ class ZoneJudge:
             "say which with --tz Asia/Kolkata or --tz UTC",
         )
 
-    def _inside(self, local: TimeArray) -> BoolArray:
-        day = local.astype("datetime64[D]")
-        minute = (local - day) / np.timedelta64(1, "m")
-        inside = np.zeros(len(local), np.bool_)
-        for date in np.unique(day):
-            first, last = _hours(date.item(), self._underlying)
-            inside |= (day == date) & (minute >= first) & (minute <= last)
-        return inside
 
-
-def zone_by_votes(only_ist: int, only_utc: int) -> Clock:
-    """Return the zone that most moments speak for, "unknown" where they disagree or say nothing."""
+def zone_by(only_ist: int, only_utc: int) -> Clock:
+    """Return the zone that so many moments speak for which fit the session in one zone only."""
     if only_ist and only_ist >= _DECISIVE * only_utc:
         return "IST"
     if only_utc and only_utc >= _DECISIVE * only_ist:
         return "UTC"
     return "unknown"
+
+
+def in_session(local: TimeArray, underlying: str) -> BoolArray:
+    """Return which moments of Indian time lie in their day's hours, (n,); NaT does not.
+
+    A day without a session has the usual hours: whether it is one, the calendar says.
+    """
+    day = local.astype("datetime64[D]")
+    minute = (local - day) / np.timedelta64(1, "m")
+    inside = np.zeros(len(local), np.bool_)
+    for date in np.unique(day[~np.isnat(day)]):
+        first, last = _hours(date.item(), underlying)
+        inside |= (day == date) & (minute >= first) & (minute <= last)
+    return inside
 
 
 @lru_cache(maxsize=4096)

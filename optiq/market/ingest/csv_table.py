@@ -26,7 +26,7 @@ def recognises(sample: Sample) -> bool:
     """Whether the first line has several columns and the bytes are text."""
     head = sample.head[:4096]
     first_line = head.split(b"\n", 1)[0]
-    return b"\0" not in head and _delimiter(first_line) is not None and head[:1] not in b"{[<"
+    return b"\0" not in head and delimiter_of(first_line) is not None and head[:1] not in b"{[<"
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
@@ -41,22 +41,6 @@ def read(path: Path, options: ReadOptions) -> Iterator[Batch]:
         raise InputError(
             f"{path}: its header line is damaged ({one_line(reason)})", "repair the first line"
         ) from reason
-
-
-def text_table(path: Path) -> pa.Table:
-    """Return a whole file with every cell as text; `InputError` for a line of another length."""
-    broken: list[BrokenRow] = []
-    try:
-        headers, delimiter = _header(path)
-        columns = ColumnMap({name: name for name in headers}, {}, {})
-        lines = _open(path, columns, delimiter, broken, as_text=True)
-        schema = pa.schema([(name, pa.string()) for name in columns.theirs()])
-        table = pa.Table.from_batches(lines, schema)
-    except (OSError, pa.ArrowException) as reason:
-        raise InputError(f"{path}: cannot be read ({one_line(reason)})", "repair it") from reason
-    for line in broken:
-        raise InputError(f"{path}, line {line.row_number}: {line.reason}", "repair that line")
-    return table
 
 
 def _read(path: Path, options: ReadOptions) -> Iterator[Batch]:
@@ -141,13 +125,14 @@ def _encoding(path: Path) -> str:
 def _header(path: Path) -> tuple[list[str], str]:
     with _bytes(path) as file:
         line = file.read(_HEAD_BYTES).split(b"\n", 1)[0].decode("utf-8-sig", errors="replace")
-    delimiter = _delimiter(line.encode())
+    delimiter = delimiter_of(line.encode())
     if delimiter is None:
         raise InputError(f"{path}: the first line names no columns", "give a CSV with a header")
     return [name.strip().strip('"') for name in line.rstrip("\r").split(delimiter)], delimiter
 
 
-def _delimiter(line: bytes) -> str | None:
+def delimiter_of(line: bytes) -> str | None:
+    """Return the mark that parts a header line most often, None where none does."""
     counts = {mark: line.count(mark.encode()) for mark in ",;\t|"}
     best = max(counts, key=lambda mark: counts[mark])
     return best if counts[best] else None

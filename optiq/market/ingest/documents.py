@@ -115,9 +115,9 @@ def decoded(document: Document) -> str:
         return document.content.decode("latin-1")
 
 
-def csv_rows(document: Document) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(document: Document, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield the line on which each row ends and its stripped cells; blank rows are left out."""
-    reader = csv.reader(io.StringIO(decoded(document), newline=""))
+    reader = csv.reader(io.StringIO(decoded(document), newline=""), delimiter=delimiter)
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -38,16 +38,14 @@ def read_url(url: str, name: str, options: ReadOptions) -> Iterator[Batch]:
 
 @contextmanager
 def reading(url: str, name: str) -> Iterator[Cursor[tuple[object, ...]]]:
-    """Give a cursor that can only read, its clock UTC; what the server refuses is one line.
-
-    ``name`` is the URL without its secrets.
-    """
+    """Give a cursor that may only read, in UTC; what goes wrong is told without the password."""
     psycopg = _driver()
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
             connection.read_only = True
             with connection.cursor() as cursor:
                 cursor.execute("SET TIME ZONE 'UTC'")
+                cursor.execute("SET datestyle TO ISO")
                 yield cursor
     except psycopg.Error as reason:
         said = str(reason).strip().splitlines()
@@ -79,7 +77,7 @@ def _rows(cursor: Cursor[tuple[object, ...]], name: str, options: ReadOptions) -
         expiry=None if "expiry" in columns.shared else _said_expiry(place, options),
     )
     first_row = 1
-    for piece in copied(cursor, table, columns.theirs(), columns.shared["ts"]):
+    for piece in _copied(cursor, table, columns):
         yield from batches_of(piece, source, first_row)
         first_row += piece.num_rows
 
@@ -107,7 +105,7 @@ def _choose(
 
 
 def tables_of(cursor: Cursor[tuple[object, ...]]) -> dict[str, list[str]]:
-    """Return the columns of each table that can be read without naming its schema."""
+    """Return the columns of each table of the database's usual schema, by name."""
     cursor.execute(
         "SELECT table_name, column_name FROM information_schema.columns"
         " WHERE table_schema = ANY (current_schemas(false)) ORDER BY table_name, ordinal_position"
@@ -130,24 +128,43 @@ def _digest(cursor: Cursor[tuple[object, ...]], place: str, table: str, columns:
     return hashlib.sha256(f"{place} {cursor.fetchone()}".encode()).hexdigest()
 
 
-def copied(
-    cursor: Cursor[tuple[object, ...]], table: str, names: list[str], order: str
+def _copied(
+    cursor: Cursor[tuple[object, ...]], table: str, columns: ColumnMap
 ) -> Iterator[pa.Table]:
-    """Yield some columns of a table in pieces, sorted by the column ``order``."""
+    names = columns.theirs()
+    for block in _blocks(cursor, table, names, columns.shared["ts"]):
+        yield _parsed(block, names, {})
+
+
+def texts(
+    cursor: Cursor[tuple[object, ...]], table: str, names: Sequence[str], order_by: str
+) -> Iterator[pa.Table]:
+    """Yield a table's columns as texts, null where empty, in pieces."""
+    for block in _blocks(cursor, table, names, order_by):
+        yield _parsed(block, names, dict.fromkeys(names, pa.string()))
+
+
+def _parsed(block: bytes, names: Sequence[str], kinds: dict[str, pa.DataType]) -> pa.Table:
+    return pacsv.read_csv(
+        io.BytesIO(block),
+        read_options=pacsv.ReadOptions(column_names=names, use_threads=False),
+        parse_options=pacsv.ParseOptions(newlines_in_values=bool(kinds)),
+        convert_options=pacsv.ConvertOptions(strings_can_be_null=True, column_types=kinds),
+    )
+
+
+def _blocks(
+    cursor: Cursor[tuple[object, ...]], table: str, names: Sequence[str], order_by: str
+) -> Iterator[bytes]:
     from psycopg import sql
 
     query = sql.SQL("COPY (SELECT {} FROM {} ORDER BY {}) TO STDOUT (FORMAT csv)").format(
         sql.SQL(", ").join(sql.Identifier(name) for name in names),
         sql.Identifier(table),
-        sql.Identifier(order),
+        sql.Identifier(order_by),
     )
     with cursor.copy(query) as copy:
-        for block in _whole_rows(copy):
-            yield pacsv.read_csv(
-                io.BytesIO(block),
-                read_options=pacsv.ReadOptions(column_names=names, use_threads=False),
-                convert_options=pacsv.ConvertOptions(strings_can_be_null=True),
-            )
+        yield from _whole_rows(copy)
 
 
 def _whole_rows(pieces: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
