@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from optiq.errors import RuleError
-from optiq.market.contracts import expiry_close_utc, freeze_quantity
+from optiq.market.contracts import expiry_close_utc, largest_order
 from optiq.market.panel import Panel
-from optiq.market.schema import IntArray
 from optiq.trade.book import (
     MICROSECONDS_PER_MINUTE,
     NO_FREEZE,
@@ -124,18 +121,9 @@ def _or(when_off: float, limit: float | None) -> float:
 
 def rules_of(panel: Panel) -> Rules:
     """Return the exchange's rules for a panel's contracts on its date."""
-    freeze = freeze_units(panel.underlying, panel.date, panel.lot)
-    return Rules(freeze, margin_rates(panel.underlying, panel.date))
-
-
-def freeze_units(underlying: str, on: dt.date, lot: IntArray) -> IntArray:
-    """Return the most units one order may have, (n,): whole lots, `NO_FREEZE` where unknown."""
-    try:
-        units = int(freeze_quantity(underlying, on)["freeze_quantity"])
-    except RuleError:
-        return np.full(len(lot), NO_FREEZE, np.int64)
-    whole_lots: IntArray = np.maximum(units // lot, 1) * lot
-    return whole_lots.astype(np.int64)
+    lots, of_lot = np.unique(panel.lot, return_inverse=True)
+    largest = [largest_order(panel.underlying, panel.date, int(lot)) or NO_FREEZE for lot in lots]
+    return Rules(np.array(largest, np.int64)[of_lot], margin_rates(panel.underlying, panel.date))
 
 
 def risk_of(panel: Panel, needed: bool) -> Risk:
