@@ -22,7 +22,7 @@ demo: $(VENV)/.core
 
 test: check
 	@.ci/browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check
