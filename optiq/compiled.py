@@ -32,6 +32,12 @@ def keep_compiled_code_apart() -> None:
         sys.modules["numba"].config.CACHE_DIR = str(folder)
 
 
+def nothing_is_compiled_yet() -> bool:
+    """Say whether this state of the sources has never run here, so that the first walk waits."""
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    return next(folder.rglob("walk.advance_rows*.nbi"), None) is None
+
+
 def _digest(package: Path) -> str:
     state = [str(package)]
     for source in sorted([*package.glob("market/*.py"), *package.glob("trade/*.py")]):

