@@ -11,9 +11,12 @@ from pathlib import Path
 from optiq.errors import AccessError, BusyError, CannotCreateError, StorageError
 
 
-def durable_write(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all, even after a power cut."""
-    make_folder(path.parent)
+def durable_write(path: Path, text: str, *, option: str = "--store") -> None:
+    """Write a small file so that it is there whole or not at all, even after a power cut.
+
+    ``option`` is what a person would give to write elsewhere.
+    """
+    make_folder(path.parent, option=option)
     half = path.with_name(f".{path.name}.tmp")
     try:
         with half.open("w", encoding="utf-8") as file:
@@ -23,7 +26,7 @@ def durable_write(path: Path, text: str) -> None:
         half.replace(path)
         sync_folder(path.parent)
     except OSError as reason:
-        raise storage_error(path, reason) from reason
+        raise storage_error(path, reason, option=option) from reason
 
 
 @contextmanager
@@ -49,20 +52,22 @@ def held(path: Path, busy: str, hint: str) -> Iterator[None]:
         yield
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, *, option: str = "--store") -> None:
     """Create a folder and its parents, or say why not."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except PermissionError as reason:
-        raise AccessError(f"{path}: no permission to write here", "give --store") from reason
+        raise AccessError(f"{path}: no permission to write here", f"give {option}") from reason
     except OSError as reason:
-        raise CannotCreateError(f"{path}: {reason.strerror}", "give another --store") from reason
+        raise CannotCreateError(f"{path}: {reason.strerror}", f"give another {option}") from reason
 
 
-def storage_error(path: Path, reason: OSError) -> AccessError | StorageError:
+def storage_error(
+    path: Path, reason: OSError, *, option: str = "--store"
+) -> AccessError | StorageError:
     """Turn what the system said into an error a person can act on."""
     if isinstance(reason, PermissionError):
-        return AccessError(f"{path}: no permission to write here", "give another --store")
+        return AccessError(f"{path}: no permission to write here", f"give another {option}")
     return StorageError(f"{path}: {reason.strerror}", "free some space and run the command again")
 
 
