@@ -1,0 +1,119 @@
+"""Whether a candidate may serve: what all kinds share, and the table of each kind's own judge.
+
+A judge gets a `Case` and returns a `Verdict`. Before it is called the sessions are known to be
+unseen by challenger and champion alike, to be enough, and to be written into the lockbox's ledger.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from optiq.errors import EvidenceError
+from optiq.learn import lockbox, registry
+from optiq.learn.measured import Measured
+from optiq.learn.version_folder import Stored
+from optiq.market.durable import held, make_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a judge is asked: who wants to serve instead of whom, and which sessions to judge on.
+
+    ``sessions`` are stored days of all the card's underlyings after everything either model has
+    seen. ``champion`` is None where nobody serves: not trading is then the baseline.
+    """
+
+    models: Path
+    store: Path
+    kind: str
+    challenger: Stored
+    champion: Stored | None
+    sessions: tuple[dt.date, ...]
+    seed: int = 0
+    advance: Callable[[int], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge says: one reason a line (each unmet demand, or what was shown), and figures.
+
+    ``sessions_needed`` is roughly how many more sessions it would take; None where no number of
+    sessions would do, or it passed.
+    """
+
+    passed: bool
+    reasons: tuple[str, ...]
+    figures: tuple[Measured, ...] = ()
+    sessions_needed: int | None = None
+
+
+Judge = Callable[[Case], Verdict]
+
+
+def _judge_of(module: str) -> Judge:
+    """Return a judge that is imported when it is called: some need torch."""
+
+    def judge(case: Case) -> Verdict:
+        verdict: Verdict = importlib.import_module(module).judge(case)
+        return verdict
+
+    return judge
+
+
+GATES: dict[str, Judge] = {
+    "scorer": _judge_of("optiq.learn.scorer_gate"),
+    "policy": _judge_of("optiq.learn.policy_gate"),
+    "direction": _judge_of("optiq.learn.direction_gate"),
+}
+"""Each kind's judge: a module of that name with ``judge(case: Case) -> Verdict``."""
+
+
+def judge(
+    case: Case, *, gates: Mapping[str, Judge] = GATES, now: dt.datetime | None = None
+) -> Verdict:
+    """Return the verdict on a candidate, opening the lockbox for it; it may refuse without looking.
+
+    Refused unlooked: too few unseen sessions, too soon after the last test. Each look is written
+    down before the kind's judge computes anything.
+    """
+    folder = registry.kind_folder(case.models, case.kind)
+    missing = lockbox.sessions_missing(folder, case.sessions)
+    if missing:
+        reason, more = missing
+        return Verdict(False, (reason,), sessions_needed=more)
+    challenger = case.challenger
+    lockbox.open_lockbox(folder, challenger.version, challenger.model_sha256, case.sessions, now)
+    return gates[case.kind](case)
+
+
+@contextmanager
+def deciding(models: Path, kind: str) -> Iterator[None]:
+    """Hold a kind's gate from the first look to the swap; `BusyError` where another does."""
+    folder = registry.kind_folder(models, kind)
+    make_folder(folder, option="--models")
+    busy = f"another run is promoting a {kind}"
+    with held(folder / ".gate", busy, "wait for it to end"):
+        yield
+
+
+def unseen(
+    stored_days: Sequence[dt.date], challenger: Stored, champion: Stored | None
+) -> tuple[dt.date, ...]:
+    """Return the days after everything that challenger and champion have seen."""
+    seen = registry.seen_until(challenger)
+    if champion is not None:
+        seen = max(seen, registry.seen_until(champion))
+    return tuple(day for day in sorted(set(stored_days)) if day > seen)
+
+
+def refusal(kind: str, version: str, verdict: Verdict) -> EvidenceError:
+    """Return the refusal of a verdict as the one line a person reads, with what it would take."""
+    reasons = "; ".join(verdict.reasons) or "no reason given"
+    more = verdict.sessions_needed
+    hint = f"about {more:,} more sessions are needed" if more else ""
+    return EvidenceError(f"{kind} {version} not promoted: {reasons}", hint)
