@@ -46,6 +46,8 @@ class Promotion:
 def history(folder: Path) -> tuple[Promotion, ...]:
     """Return the promotions of a kind in order of decision; none where none was ever made."""
     path = folder / POINTER
+    if path.is_symlink():  # the next swap would replace the link, not what it points at
+        raise _damaged(path)
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:

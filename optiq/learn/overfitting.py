@@ -98,8 +98,8 @@ def effective_trials(daily: FloatArray) -> float:
         return float(n_tries)
     correlation = np.corrcoef(daily, rowvar=False)
     mean = float((correlation.sum() - n_tries) / (n_tries * (n_tries - 1)))
-    shared: float = min(max(mean, 0.0), 1.0)
-    return shared + (1 - shared) * n_tries
+    shared = min(max(mean, 0.0), 1.0)
+    return float(shared + (1 - shared) * n_tries)
 
 
 def probability_of_overfitting(daily: FloatArray, blocks: int = BLOCKS) -> float:
