@@ -27,6 +27,7 @@ from optiq.cli import (
     features,
     ingest,
     margin,
+    models,
     paper_run,
     parity,
     report,
@@ -39,7 +40,7 @@ from optiq.cli import (
 from optiq.cli.output import console, write_json
 from optiq.errors import AccessError, CannotCreateError, OptiqError, StorageError
 
-DATA, RESEARCH, EVERY_DAY = "Data", "Research", "Every day"
+DATA, RESEARCH, MODELS, EVERY_DAY = "Data", "Research", "Models", "Every day"
 
 READER_GONE, BUG, INTERRUPTED, TERMINATED = 1, 70, 130, 143
 
@@ -69,6 +70,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (RESEARCH, "strategies", strategies.app),
     (RESEARCH, "margin", margin.margin),
     (RESEARCH, "features", features.features),
+    (MODELS, "models", models.app),
     (EVERY_DAY, "paper-run", paper_run.paper_run),
     (EVERY_DAY, "parity", parity.parity),
     (EVERY_DAY, "sessions", sessions.app),

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from optiq.errors import EvidenceError
-from optiq.learn import lockbox, registry
+from optiq.learn import ledger_file, lockbox, registry
 from optiq.learn.measured import Measured
 from optiq.learn.version_folder import Stored
 from optiq.market.durable import held, make_folder
@@ -53,6 +54,7 @@ class Verdict:
 
 
 Judge = Callable[[Case], Verdict]
+VERDICTS = "verdicts.jsonl"
 
 
 def _judge_of(module: str) -> Judge:
@@ -79,8 +81,20 @@ def judge(
     """Return the verdict on a candidate, opening the lockbox for it; it may refuse without looking.
 
     Refused unlooked: too few unseen sessions, too soon after the last test. Each look is written
-    down before the kind's judge computes anything.
+    down before the kind's judge computes anything, and every verdict after.
     """
+    verdict = _judged(case, gates, now)
+    folder = registry.kind_folder(case.models, case.kind)
+    ledger_file.append(folder / VERDICTS, _entry(case, verdict, now))
+    return verdict
+
+
+def verdicts(models: Path, kind: str) -> list[dict[str, Any]]:
+    """Return every verdict on a kind, oldest first: time, version, passed, reasons, figures."""
+    return ledger_file.read(registry.kind_folder(models, kind) / VERDICTS)
+
+
+def _judged(case: Case, gates: Mapping[str, Judge], now: dt.datetime | None) -> Verdict:
     folder = registry.kind_folder(case.models, case.kind)
     missing = lockbox.sessions_missing(folder, case.sessions)
     if missing:
@@ -89,6 +103,19 @@ def judge(
     challenger = case.challenger
     lockbox.open_lockbox(folder, challenger.version, challenger.model_sha256, case.sessions, now)
     return gates[case.kind](case)
+
+
+def _entry(case: Case, verdict: Verdict, now: dt.datetime | None) -> dict[str, Any]:
+    return {
+        "time": (now or dt.datetime.now(dt.UTC)).isoformat(timespec="seconds"),
+        "version": case.challenger.version,
+        "champion": case.champion.version if case.champion else None,
+        "passed": verdict.passed,
+        "reasons": list(verdict.reasons),
+        "figures": [figure.to_json() for figure in verdict.figures],
+        "sessions": len(case.sessions),
+        "sessions_needed": verdict.sessions_needed,
+    }
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+"""Measured figures as a person reads them, in a terminal or on a card; nothing else gets in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from optiq.learn.measured import NOT_MEASURED, Evidence, Measured
+from optiq.report.money import grouped, rupees
+
+LARGE = 100.0
+"""From here on a figure is rupees to the paisa; below, a number with three decimals."""
+
+
+def number_text(value: float) -> str:
+    """Return a figure's number: three decimals, or rupees with paise from a hundred up.
+
+    >>> number_text(0.54149), number_text(-1234.5), number_text(float("nan"))
+    ('0.541', '-1,234.50', '-')
+    """
+    if math.isnan(value):
+        return "-"
+    if abs(value) >= LARGE:
+        return rupees(value)
+    exact = Decimal(str(value)).quantize(Decimal("0.001"), ROUND_HALF_UP)
+    return f"{exact + 0:f}"  # adding zero takes the sign from -0.000
+
+
+def bounds_text(measured: Measured) -> str:
+    """Return a figure's interval as ``0.519 to 0.563``, or why there is none."""
+    interval = measured.interval
+    if not interval.is_known:
+        return interval.note
+    return f"{number_text(interval.low)} to {number_text(interval.high)}"
+
+
+def evidence_text(evidence: Evidence) -> str:
+    """Return on what a figure rests, in one sentence without a full stop."""
+    days = f"{evidence.first}" if evidence.first == evidence.last else ""
+    days = days or f"{evidence.first} to {evidence.last}"
+    sessions = f"{evidence.sessions} session{'s' if evidence.sessions != 1 else ''}"
+    return (
+        f"out of sample: {grouped(evidence.rows)} rows of {sessions}, {days}; {evidence.split}; "
+        f"fitted until {str(evidence.fitted_until)[:16]} UTC"
+    )
+
+
+def evidences(figures: Iterable[Measured]) -> list[str]:
+    """Return the distinct sentences of evidence of some figures, in order."""
+    return list(dict.fromkeys(evidence_text(figure.evidence) for figure in figures))
+
+
+def measured_table(
+    title: str, columns: Mapping[str, Sequence[Measured]], wanted: Sequence[str] = ()
+) -> Table:
+    """Return a table with a line a metric and a column a model or baseline.
+
+    Only `Measured` gets in: anything else is a `TypeError`. A metric of ``wanted`` that no column
+    has is shown as not measured out of sample.
+    """
+    require_measured(columns)
+    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column("out of sample")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for metric in metrics(columns, wanted):
+        table.add_row(metric, *(_cell(metric, figures) for figures in columns.values()))
+    return table
+
+
+def metrics(columns: Mapping[str, Sequence[Measured]], wanted: Sequence[str] = ()) -> list[str]:
+    """Return the names of the metrics of some columns, each once, the wanted ones first."""
+    named = (figure.metric for figures in columns.values() for figure in figures)
+    return list(dict.fromkeys([*wanted, *named]))
+
+
+def require_measured(columns: Mapping[str, Sequence[Measured]]) -> None:
+    """Raise `TypeError` unless every figure was measured out of sample."""
+    for name, figures in columns.items():
+        for figure in figures:
+            if not isinstance(figure, Measured):
+                raise TypeError(f"{name}: {figure!r} is not a measured figure")
+
+
+def _cell(metric: str, figures: Sequence[Measured]) -> str:
+    found = next((figure for figure in figures if figure.metric == metric), None)
+    if found is None:
+        return NOT_MEASURED
+    return f"{number_text(found.interval.value)}\n{bounds_text(found)}"
