@@ -45,7 +45,7 @@ def evidence_text(evidence: Evidence) -> str:
     sessions = f"{evidence.sessions} session{'s' if evidence.sessions != 1 else ''}"
     return (
         f"out of sample: {grouped(evidence.rows)} rows of {sessions}, {days}; {evidence.split}; "
-        f"fitted until {str(evidence.fitted_until)[:16]} UTC"
+        f"fitted until {str(evidence.fitted_until)[:16].replace('T', ' ')} UTC"
     )
 
 

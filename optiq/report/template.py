@@ -15,6 +15,7 @@ from optiq.report.money import grouped, rupees
 from optiq.trade.book import PAISE
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
 MISSING = "–"
@@ -26,25 +27,34 @@ STYLES = ("uplot/uPlot.min.css", "page.css")
 
 def render(figures: Mapping[str, Any], drawn: Mapping[str, Any]) -> str:
     """Return the page: ``figures`` fill the template, ``drawn`` is what its charts read."""
+    scripts = [asset(name) for name in SCRIPTS]
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            **figures,
+            data=data_block(drawn),
+            scripts=scripts,
+            styles="\n".join(asset(name) for name in STYLES),
+            licence=asset("uplot/LICENSE"),
+            policy=policy(scripts),
+        )
+    )
+
+
+def environment() -> Environment:
+    """Return what fills templates: escaping everything, a missing figure an error."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         autoescape=True,
         loader=FunctionLoader(asset),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(_filters())
-    scripts = [asset(name) for name in SCRIPTS]
-    return environment.get_template("page.html").render(
-        **figures,
-        data=data_block(drawn),
-        scripts=scripts,
-        styles="\n".join(asset(name) for name in STYLES),
-        licence=asset("uplot/LICENSE"),
-        policy=policy(scripts),
-    )
+    made.filters.update(_filters())
+    return made
 
 
 def _filters() -> dict[str, Callable[..., str]]:
