@@ -1,0 +1,301 @@
+"""Has the market, or its recording, left what the models learnt from: a day against training days.
+
+A day is compared as one whole, because the rows of one session share one path. For every feature
+three things are asked: where its values lie (the day's median), how they are spread over the bins
+of the training days (population stability index, PSI) and how many are missing. Each is put in
+units of what it does on ordinary days, the largest of the three is the feature's score, and the
+day is an alarm where that score is beyond what a training day, held out, shows one time in a
+hundred.
+
+There is no common threshold of PSI (0.1 and 0.25 are by rote): it is learnt per feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from optiq.errors import EvidenceError
+from optiq.learn.drift_sample import (
+    CONTRACT_NAMES,
+    LEVEL_NAMES,
+    MARKET_NAMES,
+    DaySample,
+)
+from optiq.market.schema import BoolArray, FloatArray, IntArray
+
+ALARMS = 0.01
+"""How often an ordinary day may alarm, feature by feature; reached with 100 sessions."""
+TREND_ALARMS = 0.0003
+TREND_SESSIONS = 20
+LAGS = 10
+IMMATERIAL = 0.02
+"""Least standard error, in spreads of the rows: what moves less is not worth telling."""
+LEAST_SESSIONS = 10
+NEIGHBOURS = 10
+N_BINS = 10
+FLOOR = 1e-4
+"""Least share of a bin, so that an empty one does not make PSI infinite."""
+LEAST_ROWS = 20
+"""Rows of a bucket in a day below which its bins are not compared."""
+PARTS = ("level", "spread over bins", "missing")
+NAMES = (*MARKET_NAMES, *CONTRACT_NAMES, *LEVEL_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one feature of a day says.
+
+    ``score`` is in units of ``threshold``'s own: an alarm is above it. ``part`` names which of
+    `PARTS` it comes from, ``now`` and ``usual`` are the day's median and that of training days.
+    """
+
+    feature: str
+    score: float
+    threshold: float
+    part: str
+    now: float
+    usual: float
+    trend: float
+    trend_threshold: float
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether the day itself is out of the ordinary."""
+        return self.score > self.threshold
+
+    @property
+    def is_trend(self) -> bool:
+        """Whether the last sessions together lie elsewhere than the training sessions."""
+        return abs(self.trend) > self.trend_threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A session in numbers of which every feature has one, or one a bin.
+
+    ``median`` (n_features,), ``missing`` (n_features,) shares, ``counts`` (n_features, n_buckets,
+    N_BINS). A level has no bins.
+    """
+
+    median: FloatArray
+    raw_median: FloatArray
+    missing: FloatArray
+    counts: FloatArray
+
+
+class Reference:
+    """The training sessions, and what is ordinary among them."""
+
+    def __init__(self, samples: Sequence[DaySample]) -> None:
+        """Learn bins, units and thresholds; `EvidenceError` below `LEAST_SESSIONS` sessions."""
+        if len(samples) < LEAST_SESSIONS:
+            raise EvidenceError(
+                f"{len(samples)} of {LEAST_SESSIONS} training sessions to compare with",
+                "store more days before that date",
+            )
+        self.sessions = np.array([sample.session for sample in samples])
+        self._scales = [_scales(*group) for group in _groups(samples)]
+        days = [self._day(sample) for sample in samples]
+        self._median = np.stack([day.median for day in days])
+        self._missing = np.stack([day.missing for day in days])
+        self._counts = np.stack([day.counts for day in days])
+        self.usual = _nanmedian(np.stack([day.raw_median for day in days]))
+        n = len(days)
+        gap = min(NEIGHBOURS, n // 4)  # held out with its neighbours, as tomorrow is
+        held_out = np.stack(
+            [self._parts(day, np.abs(np.arange(n) - k) > gap) for k, day in enumerate(days)]
+        )
+        self._units = np.fmax(np.nan_to_num(np.nanquantile(held_out, 0.9, axis=0)), 1e-12)
+        scores = np.fmax.reduce(held_out / self._units[None], axis=1)
+        self.threshold = _conformal(scores, ALARMS)
+        freedom = max(n / LAGS, 2.0)  # what a variance over LAGS lags is worth
+        self.trend_threshold = float(stats.t.ppf(1 - TREND_ALARMS / 2, freedom))
+
+    def compare(self, recent: Sequence[DaySample]) -> list[Moved]:
+        """Return what each feature says of the last of ``recent`` sessions, oldest first."""
+        days = [self._day(sample) for sample in recent[-TREND_SESSIONS:]]
+        everyone = np.ones(len(self.sessions), bool)
+        parts = self._parts(days[-1], everyone) / self._units
+        score, part = np.fmax.reduce(parts, axis=0), np.nan_to_num(parts, nan=-1.0).argmax(axis=0)
+        trend = self._trend(np.stack([day.median for day in days]))
+        return [
+            Moved(
+                name,
+                *(float(x) for x in (score[f], self.threshold[f])),
+                PARTS[int(part[f])],
+                *(float(x) for x in (days[-1].raw_median[f], self.usual[f])),
+                float(trend[f]),
+                self.trend_threshold,
+            )
+            for f, name in enumerate(NAMES)
+        ]
+
+    def _day(self, sample: DaySample) -> Day:
+        groups = [
+            _summary(values, bucket, scale)
+            for (values, bucket), scale in zip(_of(sample), self._scales, strict=True)
+        ]
+        width = max(day.counts.shape[1] for day in groups)
+        counts = [
+            np.pad(day.counts, ((0, 0), (0, width - day.counts.shape[1]), (0, 0))) for day in groups
+        ]
+        return Day(
+            *(
+                np.concatenate([getattr(day, name) for day in groups])
+                for name in ("median", "raw_median", "missing")
+            ),
+            np.concatenate(counts),
+        )
+
+    def _parts(self, day: Day, among: BoolArray) -> FloatArray:
+        """Return (3, n_features): how far the day lies from the sessions ``among``."""
+        median = np.abs(self._shift(day.median[None], among))
+        usual = self._missing[among]
+        missing = np.abs(day.missing - usual.mean(axis=0)) / np.fmax(usual.std(axis=0), 0.01)
+        missing = np.where((usual == 1).all(axis=0) & (day.missing == 1), np.nan, missing)
+        return np.stack([median, psi(self._counts[among].sum(axis=0), day.counts), missing])
+
+    def _shift(self, medians: FloatArray, among: BoolArray) -> FloatArray:
+        """Return (n_features,) the mean of medians (k, n_features) in standard errors."""
+        usual = self._median[among]
+        n, k = (~np.isnan(usual)).sum(axis=0), (~np.isnan(medians)).sum(axis=0)
+        with np.errstate(all="ignore"):
+            error = np.fmax(_std(usual) * np.sqrt(1 / k + 1 / n), IMMATERIAL)
+            return (_mean(medians) - _mean(usual)) / error
+
+    def _trend(self, medians: FloatArray) -> FloatArray:
+        """Return (n_features,) how far the mean of medians (k, n_features) lies from training.
+
+        In standard errors of a mean of days that depend on each other: volatility of today is
+        that of yesterday, and a week of expiries repeats.
+        """
+        n, k = (~np.isnan(self._median)).sum(axis=0), (~np.isnan(medians)).sum(axis=0)
+        with np.errstate(all="ignore"):
+            spread = _long_run_std(self._median, LAGS)
+            error = np.fmax(spread * np.sqrt(1 / k + 1 / n), IMMATERIAL)
+            return (_mean(medians) - _mean(self._median)) / error
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Per bucket and feature: centre, unit and inner edges of the bins, from training rows."""
+
+    centre: FloatArray
+    unit: FloatArray
+    edges: FloatArray
+
+
+def psi(usual: FloatArray, now: FloatArray) -> FloatArray:
+    """Return the population stability index of each feature, (n_features,).
+
+    ``usual`` and ``now`` are counts (n_features, n_buckets, n_bins); buckets weigh as they do
+    now. NaN where no bucket has enough rows in both.
+    """
+    rows = now.sum(axis=2)
+    enough = (rows >= LEAST_ROWS) & (usual.sum(axis=2) >= 10 * LEAST_ROWS)
+    with np.errstate(all="ignore"):
+        p, q = (np.fmax(x / x.sum(axis=2, keepdims=True), FLOOR) for x in (usual, now))
+        of_bucket = np.where(enough, ((q - p) * np.log(q / p)).sum(axis=2), 0.0)
+        weight = np.where(enough, rows, 0.0)
+        index: FloatArray = (of_bucket * weight).sum(axis=1) / weight.sum(axis=1)
+    return index
+
+
+def _of(sample: DaySample) -> list[tuple[FloatArray, IntArray]]:
+    """Return the three groups of a session: values (n, features) and the bucket of each row."""
+    return [
+        (sample.market, np.zeros(len(sample.market), np.int64)),
+        (sample.contract[sample.bucket >= 0], sample.bucket[sample.bucket >= 0]),
+        (sample.levels[None], np.zeros(1, np.int64)),
+    ]
+
+
+def _groups(samples: Sequence[DaySample]) -> list[tuple[FloatArray, IntArray]]:
+    parts = [_of(sample) for sample in samples]
+    return [
+        (np.concatenate([part[g][0] for part in parts]), np.concatenate([p[g][1] for p in parts]))
+        for g in range(3)
+    ]
+
+
+def _scales(values: FloatArray, bucket: IntArray) -> _Scale:
+    """Return centre, unit and bins of each bucket, (n_buckets, features) and (…, N_BINS - 1)."""
+    n_buckets, n_features = int(bucket.max(initial=0)) + 1, values.shape[1]
+    shape = (max(n_buckets, 9) if n_buckets > 1 else 1, n_features)
+    centre, unit = np.zeros(shape), np.ones(shape)
+    edges = np.full((*shape, N_BINS - 1), np.nan)
+    shares = np.linspace(0, 1, N_BINS + 1)[1:-1]
+    for b in range(n_buckets):
+        own = values[bucket == b]
+        for f in range(n_features):
+            known = own[~np.isnan(own[:, f]), f]
+            if len(known):
+                edges[b, f] = np.quantile(known, shares)
+                centre[b, f] = np.median(known)
+                unit[b, f] = known.std() or 1.0
+    return _Scale(centre, unit, edges)
+
+
+def _summary(values: FloatArray, bucket: IntArray, scale: _Scale) -> Day:
+    """Return a group of a session in numbers; medians in units of the bucket's own spread."""
+    bucket = np.minimum(bucket, len(scale.centre) - 1)
+    units = (values - scale.centre[bucket]) / scale.unit[bucket]
+    n_features = values.shape[1]
+    counts = np.zeros((n_features, len(scale.centre), N_BINS))
+    for b in np.unique(bucket):
+        for f in range(n_features):
+            own = values[bucket == b, f]
+            place = np.searchsorted(scale.edges[b, f], own[~np.isnan(own)], side="right")
+            counts[f, b] = np.bincount(place, minlength=N_BINS)
+    missing = np.isnan(values).mean(axis=0) if len(values) else np.ones(n_features)
+    return Day(_nanmedian(units), _nanmedian(values), missing, counts)
+
+
+def _conformal(scores: FloatArray, rate: float) -> FloatArray:
+    """Return (n_features,) what a further ordinary day exceeds at ``rate``, or as near as can be.
+
+    The k-th smallest of n held-out scores, k = ceil((n + 1) (1 - rate)), at most the largest: with
+    fewer than 99 sessions the rate is 1 / (n + 1) (Vovk, Gammerman and Shafer, Algorithmic
+    Learning in a Random World, 2005).
+    """
+    n = len(scores)
+    k = min(int(np.ceil((n + 1) * (1 - rate))), n)
+    largest: FloatArray = np.sort(np.nan_to_num(scores, nan=0.0), axis=0)[k - 1]
+    return largest
+
+
+def _nanmedian(values: FloatArray) -> FloatArray:
+    with np.errstate(all="ignore"):
+        known = ~np.isnan(values).all(axis=0) if len(values) else np.zeros(values.shape[1], bool)
+        found = np.full(values.shape[1], np.nan)
+        found[known] = np.nanmedian(values[:, known], axis=0)
+    return found
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    return np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
+
+
+def _std(values: FloatArray) -> FloatArray:
+    n = (~np.isnan(values)).sum(axis=0)
+    return np.sqrt(np.nansum((values - _mean(values)) ** 2, axis=0) / (n - 1))
+
+
+def _long_run_std(values: FloatArray, lags: int) -> FloatArray:
+    """Return (n_features,) the deviation that makes the error of a mean right for dependent days.
+
+    The variance and its autocovariances with weights falling to 0 at ``lags`` (Newey and West,
+    Econometrica 55, 1987); never below that of independent days. NaN days count as the mean.
+    """
+    apart = np.nan_to_num(values - _mean(values))
+    n = len(apart)
+    variance = (apart**2).sum(axis=0) / (n - 1)
+    long_run = variance.copy()
+    for lag in range(1, min(lags, n)):
+        covariance = (apart[lag:] * apart[:-lag]).sum(axis=0) / (n - 1)
+        long_run += 2 * (1 - lag / lags) * covariance
+    return np.sqrt(np.fmax(long_run, variance))
