@@ -22,6 +22,7 @@ from optiq.cli import (
     data,
     demo,
     doctor,
+    drift,
     episodes,
     explain,
     features,
@@ -76,6 +77,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (EVERY_DAY, "sessions", sessions.app),
     (RESEARCH, "reprice", reprice.reprice),
     (EVERY_DAY, "episodes", episodes.app),
+    (EVERY_DAY, "drift", drift.drift),
     (EVERY_DAY, "demo", demo.demo),
     (EVERY_DAY, "doctor", doctor.doctor),
 )

@@ -23,6 +23,7 @@ from optiq.learn.drift_sample import (
     CONTRACT_NAMES,
     LEVEL_NAMES,
     MARKET_NAMES,
+    N_BUCKETS,
     DaySample,
 )
 from optiq.market.schema import BoolArray, FloatArray, IntArray
@@ -41,7 +42,9 @@ FLOOR = 1e-4
 """Least share of a bin, so that an empty one does not make PSI infinite."""
 LEAST_ROWS = 20
 """Rows of a bucket in a day below which its bins are not compared."""
-PARTS = ("level", "spread over bins", "missing")
+PARTS = ("level", "distribution", "missing")
+LEAST_UNITS = np.array([[0.5], [0.05], [0.5]])
+"""What each part may do on any day, however still the training days were."""
 NAMES = (*MARKET_NAMES, *CONTRACT_NAMES, *LEVEL_NAMES)
 
 
@@ -49,8 +52,9 @@ NAMES = (*MARKET_NAMES, *CONTRACT_NAMES, *LEVEL_NAMES)
 class Moved:
     """What one feature of a day says.
 
-    ``score`` is in units of ``threshold``'s own: an alarm is above it. ``part`` names which of
-    `PARTS` it comes from, ``now`` and ``usual`` are the day's median and that of training days.
+    ``score`` above ``threshold`` is an alarm of the day and ``part`` names which of `PARTS` it
+    comes from; ``trend`` beyond ``trend_threshold`` in either direction is one of the last
+    sessions together. ``now`` and ``usual`` are the day's median and that of training days.
     """
 
     feature: str
@@ -71,6 +75,12 @@ class Moved:
     def is_trend(self) -> bool:
         """Whether the last sessions together lie elsewhere than the training sessions."""
         return abs(self.trend) > self.trend_threshold
+
+    @property
+    def excess(self) -> float:
+        """How far beyond its threshold, as a multiple of it; the day's or the trend's."""
+        trend = abs(self.trend) / self.trend_threshold
+        return float(np.fmax(self.score / self.threshold, trend))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +119,10 @@ class Reference:
         held_out = np.stack(
             [self._parts(day, np.abs(np.arange(n) - k) > gap) for k, day in enumerate(days)]
         )
-        self._units = np.fmax(np.nan_to_num(np.nanquantile(held_out, 0.9, axis=0)), 1e-12)
+        ordinary = np.quantile(np.nan_to_num(held_out), 0.9, axis=0)
+        self._units = np.fmax(ordinary, LEAST_UNITS)
         scores = np.fmax.reduce(held_out / self._units[None], axis=1)
-        self.threshold = _conformal(scores, ALARMS)
+        self.threshold = np.fmax(_conformal(scores, ALARMS), 1.0)
         freedom = max(n / LAGS, 2.0)  # what a variance over LAGS lags is worth
         self.trend_threshold = float(stats.t.ppf(1 - TREND_ALARMS / 2, freedom))
 
@@ -119,17 +130,18 @@ class Reference:
         """Return what each feature says of the last of ``recent`` sessions, oldest first."""
         days = [self._day(sample) for sample in recent[-TREND_SESSIONS:]]
         everyone = np.ones(len(self.sessions), bool)
-        parts = self._parts(days[-1], everyone) / self._units
-        score, part = np.fmax.reduce(parts, axis=0), np.nan_to_num(parts, nan=-1.0).argmax(axis=0)
+        parts = np.nan_to_num(self._parts(days[-1], everyone) / self._units, nan=-np.inf)
         trend = self._trend(np.stack([day.median for day in days]))
         return [
             Moved(
-                name,
-                *(float(x) for x in (score[f], self.threshold[f])),
-                PARTS[int(part[f])],
-                *(float(x) for x in (days[-1].raw_median[f], self.usual[f])),
-                float(trend[f]),
-                self.trend_threshold,
+                feature=name,
+                score=float(parts[:, f].max()),
+                threshold=float(self.threshold[f]),
+                part=PARTS[int(parts[:, f].argmax())],
+                now=float(days[-1].raw_median[f]),
+                usual=float(self.usual[f]),
+                trend=float(trend[f]),
+                trend_threshold=self.trend_threshold,
             )
             for f, name in enumerate(NAMES)
         ]
@@ -139,16 +151,11 @@ class Reference:
             _summary(values, bucket, scale)
             for (values, bucket), scale in zip(_of(sample), self._scales, strict=True)
         ]
-        width = max(day.counts.shape[1] for day in groups)
-        counts = [
-            np.pad(day.counts, ((0, 0), (0, width - day.counts.shape[1]), (0, 0))) for day in groups
-        ]
         return Day(
-            *(
-                np.concatenate([getattr(day, name) for day in groups])
-                for name in ("median", "raw_median", "missing")
-            ),
-            np.concatenate(counts),
+            median=np.concatenate([day.median for day in groups]),
+            raw_median=np.concatenate([day.raw_median for day in groups]),
+            missing=np.concatenate([day.missing for day in groups]),
+            counts=np.concatenate([day.counts for day in groups]),
         )
 
     def _parts(self, day: Day, among: BoolArray) -> FloatArray:
@@ -157,7 +164,9 @@ class Reference:
         usual = self._missing[among]
         missing = np.abs(day.missing - usual.mean(axis=0)) / np.fmax(usual.std(axis=0), 0.01)
         missing = np.where((usual == 1).all(axis=0) & (day.missing == 1), np.nan, missing)
-        return np.stack([median, psi(self._counts[among].sum(axis=0), day.counts), missing])
+        spread = psi(self._counts[among].sum(axis=0), day.counts)
+        known = (~np.isnan(self._median)).sum(axis=0) >= LEAST_SESSIONS
+        return np.stack([np.where(known, median, np.nan), np.where(known, spread, np.nan), missing])
 
     def _shift(self, medians: FloatArray, among: BoolArray) -> FloatArray:
         """Return (n_features,) the mean of medians (k, n_features) in standard errors."""
@@ -165,7 +174,8 @@ class Reference:
         n, k = (~np.isnan(usual)).sum(axis=0), (~np.isnan(medians)).sum(axis=0)
         with np.errstate(all="ignore"):
             error = np.fmax(_std(usual) * np.sqrt(1 / k + 1 / n), IMMATERIAL)
-            return (_mean(medians) - _mean(usual)) / error
+            apart: FloatArray = (_mean(medians) - _mean(usual)) / error
+        return apart
 
     def _trend(self, medians: FloatArray) -> FloatArray:
         """Return (n_features,) how far the mean of medians (k, n_features) lies from training.
@@ -177,7 +187,8 @@ class Reference:
         with np.errstate(all="ignore"):
             spread = _long_run_std(self._median, LAGS)
             error = np.fmax(spread * np.sqrt(1 / k + 1 / n), IMMATERIAL)
-            return (_mean(medians) - _mean(self._median)) / error
+            apart: FloatArray = (_mean(medians) - _mean(self._median)) / error
+        return np.where(n >= LEAST_SESSIONS, apart, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,25 +235,25 @@ def _groups(samples: Sequence[DaySample]) -> list[tuple[FloatArray, IntArray]]:
 
 def _scales(values: FloatArray, bucket: IntArray) -> _Scale:
     """Return centre, unit and bins of each bucket, (n_buckets, features) and (…, N_BINS - 1)."""
-    n_buckets, n_features = int(bucket.max(initial=0)) + 1, values.shape[1]
-    shape = (max(n_buckets, 9) if n_buckets > 1 else 1, n_features)
+    n_features = values.shape[1]
+    shape = (N_BUCKETS, n_features)
     centre, unit = np.zeros(shape), np.ones(shape)
     edges = np.full((*shape, N_BINS - 1), np.nan)
     shares = np.linspace(0, 1, N_BINS + 1)[1:-1]
-    for b in range(n_buckets):
+    for b in np.unique(bucket):
         own = values[bucket == b]
         for f in range(n_features):
             known = own[~np.isnan(own[:, f]), f]
             if len(known):
                 edges[b, f] = np.quantile(known, shares)
                 centre[b, f] = np.median(known)
-                unit[b, f] = known.std() or 1.0
+                spread = float(known.std())
+                unit[b, f] = spread if spread > 1e-9 * abs(centre[b, f]) else 1.0
     return _Scale(centre, unit, edges)
 
 
 def _summary(values: FloatArray, bucket: IntArray, scale: _Scale) -> Day:
     """Return a group of a session in numbers; medians in units of the bucket's own spread."""
-    bucket = np.minimum(bucket, len(scale.centre) - 1)
     units = (values - scale.centre[bucket]) / scale.unit[bucket]
     n_features = values.shape[1]
     counts = np.zeros((n_features, len(scale.centre), N_BINS))
@@ -277,12 +288,14 @@ def _nanmedian(values: FloatArray) -> FloatArray:
 
 
 def _mean(values: FloatArray) -> FloatArray:
-    return np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
+    mean: FloatArray = np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
+    return mean
 
 
 def _std(values: FloatArray) -> FloatArray:
     n = (~np.isnan(values)).sum(axis=0)
-    return np.sqrt(np.nansum((values - _mean(values)) ** 2, axis=0) / (n - 1))
+    spread: FloatArray = np.sqrt(np.nansum((values - _mean(values)) ** 2, axis=0) / (n - 1))
+    return spread
 
 
 def _long_run_std(values: FloatArray, lags: int) -> FloatArray:
@@ -298,4 +311,5 @@ def _long_run_std(values: FloatArray, lags: int) -> FloatArray:
     for lag in range(1, min(lags, n)):
         covariance = (apart[lag:] * apart[:-lag]).sum(axis=0) / (n - 1)
         long_run += 2 * (1 - lag / lags) * covariance
-    return np.sqrt(np.fmax(long_run, variance))
+    spread: FloatArray = np.sqrt(np.fmax(long_run, variance))
+    return spread

@@ -18,9 +18,10 @@ from optiq.trade.tradability import in_band
 BAND = 0.03
 """Contracts farther from spot are left out: on many days they are hardly quoted."""
 EDGES_OF_MONEYNESS = (-1.0, 1.0)
-"""Standard deviations: in the money, about it, out of it. Contracts are compared with their like."""
+"""Standard deviations: in the money, about it, out of it; like is compared with like."""
 EDGES_OF_LIFE = (1.5, 4.5)
 """Days to expiry."""
+N_BUCKETS = (len(EDGES_OF_MONEYNESS) + 1) * (len(EDGES_OF_LIFE) + 1)
 
 LEVELS = (
     ("quotes", "quotes a snapshot"),

@@ -1,0 +1,50 @@
+"""What moved on a day, as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+import math
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from optiq.learn.drift import Moved
+from optiq.learn.drift_days import Drift
+
+
+def show_drift(screen: Console, found: Drift, underlying: str) -> None:
+    """Print what moved, farthest first, or that nothing did; and what it was compared with."""
+    trained = f"{len(found.trained)} sessions, {found.trained[0]} to {found.trained[-1]}"
+    screen.print(f"[bold]{underlying} {found.date}[/bold] against {trained}")
+    alarms = found.alarms
+    if not alarms:
+        screen.print(f"[green]Nothing moved[/green] among {len(found.moved)} features and levels.")
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name, justify in (("what", "left"), ("the day", "left"), ("lately", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name in ("median now", "usually", "x threshold"):
+        table.add_column(name, justify="right")
+    for moved in alarms:
+        table.add_row(
+            moved.feature,
+            f"[yellow]{moved.part}[/yellow]" if moved.is_alarm else "ordinary",
+            f"[yellow]{_direction(moved)}[/yellow]" if moved.is_trend else "ordinary",
+            _number(moved.now),
+            _number(moved.usual),
+            f"{moved.excess:.1f}",
+        )
+    screen.print(table)
+    screen.print(
+        f"[dim]Of {len(found.moved)} compared, an ordinary day moves about "
+        f"{len(found.moved) * max(0.01, 1 / (len(found.trained) + 1)):.1f} by chance; "
+        f"lately: the last {len(found.recent)} sessions together.[/dim]"
+    )
+
+
+def _direction(moved: Moved) -> str:
+    return "higher" if moved.trend > 0 else "lower"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4g}"
