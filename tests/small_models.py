@@ -74,7 +74,7 @@ def card(seen: str = "2025-11-20", features: tuple[str, ...] = FEATURES) -> dict
             "deciles": {"evidence": proof, "rows": deciles},
         },
         "audit": [{"check": "truncation", "passed": True, "says": "0 of 200 cuts differ"}],
-        "trials": {"fits": 12},
+        "trials": {"fits": 12, "configurations": 12, "overfitting": None},
         "importance": [
             {"feature": name, "share": 0.5 / (n + 1)} for n, name in enumerate(features)
         ],

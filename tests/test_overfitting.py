@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from small_models import NOW
+from small_models import NOW, save
 
 from optiq.errors import DamagedError, InputError
 from optiq.learn import ledger_file, trials
@@ -126,6 +126,29 @@ def test_every_fit_is_written_down_with_its_configuration(tmp_path):
     assert found[1].config == {"num_leaves": 31, "seed": 0}
     assert found[0].daily == {"2025-11-20": -120.5}
     assert trials.trials(tmp_path, "policy") == []
+
+
+def test_a_card_says_how_much_choosing_there_was(tmp_path):
+    days = [f"2025-{month:02d}-{day:02d}" for month in (10, 11) for day in range(1, 26)]
+    rng = np.random.default_rng(4)
+    for leaves in range(12):
+        daily = dict(zip(days, rng.normal(20, 100, len(days)).tolist(), strict=True))
+        trials.record(tmp_path, "scorer", {"leaves": leaves}, {}, daily=daily, now=NOW)
+    told = trials.selection(trials.trials(tmp_path, "scorer"))
+    assert (told["fits"], told["configurations"], told["sessions"]) == (12, 12, 50)
+    assert 10 < told["effective_trials"] <= 12
+    assert 0 < told["deflated_sharpe"] < 1
+    assert 0 < told["overfitting"] < 1
+    save(tmp_path, trials=told)
+    with pytest.raises(InputError, match="bare number for deflated_sharpe"):
+        save(tmp_path, trials={"deflated_sharpe": 0.99})
+
+
+def test_one_configuration_was_not_chosen(tmp_path):
+    trials.record(tmp_path, "scorer", {"leaves": 15}, {}, daily={"2025-11-20": 1.0}, now=NOW)
+    told = trials.selection(trials.trials(tmp_path, "scorer"))
+    assert told == {"fits": 1, "configurations": 1} | dict.fromkeys(trials.SELECTION)
+    assert trials.selection([])["fits"] == 0
 
 
 def test_a_ledger_of_something_else_is_damaged(tmp_path):

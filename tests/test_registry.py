@@ -86,6 +86,13 @@ def test_a_rollback_before_the_open_is_for_today_and_is_itself_written_down(tmp_
     assert again.version == "1.0.1"
 
 
+def test_a_rollback_serves_no_session_that_the_version_has_seen(tmp_path):
+    save(tmp_path, seen_until="2026-03-02"), save(tmp_path)
+    promote(tmp_path, "1.0.0", "2026-03-03")
+    promote(tmp_path, "1.0.1", "2026-03-04")
+    assert registry.rollback(tmp_path, "scorer", now=NOW).takes_effect == DAY("2026-03-03")
+
+
 def test_aliases_follow_the_decisions(tmp_path):
     assert registry.aliases(tmp_path, "scorer") == {
         "champion": None,

@@ -15,7 +15,7 @@ whoever trained writes the rest:
 ``baselines``        a mapping from a baseline's name to such a list
 ``tables``           ``reliability`` and ``deciles``, see `checked_card`
 ``audit``            a list of ``{"check", "passed", "says"}``
-``trials``           ``{"fits", ...}``: how many models were tried
+``trials``           `trials.selection`: how many were tried, and what that leaves of the best
 ``limits``           a list of known limits; ``intended_use``: a sentence
 ``hashes``           ``{"data", "code", ...}``
 ===================  ==============================================================================
@@ -60,6 +60,7 @@ def checked_card(card: Mapping[str, Any]) -> dict[str, Any]:
     except (DamagedError, TypeError, ValueError, KeyError, AttributeError) as reason:
         raise InputError(f"a model card: {reason}") from reason
     rest = {key: value for key, value in whole.items() if key not in _PROVEN}
+    rest["trials"] = _without_deflated(whole.get("trials"))
     for name in _unproven(rest):
         raise InputError(
             f"a model card with a bare number for {name}",
@@ -86,6 +87,13 @@ def _prove(card: Mapping[str, Any]) -> None:
         Evidence.from_json(table["evidence"])
         for row in table["rows"]:
             dict(row)
+
+
+def _without_deflated(trials: Any) -> Any:
+    """Take out the one quality that choosing itself has: never without the counts behind it."""
+    if isinstance(trials, Mapping) and {"sessions", "effective_trials"} <= trials.keys():
+        return {key: value for key, value in trials.items() if key != "deflated_sharpe"}
+    return trials
 
 
 def _unproven(value: Any, name: str = "") -> Iterator[str]:

@@ -140,7 +140,8 @@ def rollback(
     """Let the version before the champion serve again; it is verified first.
 
     It takes effect today, or from nine in the morning (India) tomorrow, so that no session that has
-    begun is told differently afterwards. Rolling back twice returns to where one was.
+    begun is told differently afterwards; never on a session the version has seen. Rolling back
+    twice returns to where one was.
     """
     folder = _folder(root, kind)
     with _locked(folder, kind):
@@ -148,7 +149,8 @@ def rollback(
         if earlier is None:
             raise MissingDataError(f"no earlier {kind} to return to", "see optiq models ls")
         stored = load(root, kind, earlier.version)
-        effect = takes_effect or _next_morning(now or dt.datetime.now(dt.UTC))
+        wanted = takes_effect or _next_morning(now or dt.datetime.now(dt.UTC))
+        effect = max(wanted, seen_until(stored) + dt.timedelta(days=1))
         promotion = _decision(stored, effect, reason, now, act="rollback")
         pointer.append(folder, promotion)
     return promotion

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from optiq.errors import DamagedError
-from optiq.learn import ledger_file, registry
+from optiq.learn import ledger_file, overfitting, registry
 
 TRIALS = "trials.jsonl"
+SELECTION = ("sessions", "effective_trials", "deflated_sharpe", "overfitting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,28 @@ def trials(models: Path, kind: str) -> list[Trial]:
 def distinct(tried: Sequence[Trial]) -> int:
     """Return how many different configurations were tried."""
     return len({trial.config_sha256 for trial in tried})
+
+
+def selection(tried: Sequence[Trial]) -> dict[str, Any]:
+    """Return for a card's ``trials`` how much choosing there was, and what is left of the best.
+
+    ``fits`` and ``configurations`` count all. Where at least two configurations have daily results
+    over 32 common sessions: ``sessions``, ``effective_trials``, ``deflated_sharpe`` (the
+    probability that the best is more than luck among so many) and ``overfitting`` (see
+    `overfitting.probability_of_overfitting`); None where that is not known. Of several fits of one
+    configuration the last counts.
+    """
+    counts = {"fits": len(tried), "configurations": distinct(tried)}
+    latest = {trial.config_sha256: trial.daily for trial in tried if trial.daily}
+    days = sorted(set.intersection(*map(set, latest.values()))) if latest else []
+    if len(latest) < 2 or len(days) < 2 * overfitting.BLOCKS:
+        return counts | dict.fromkeys(SELECTION)
+    daily = np.array([[one[day] for one in latest.values()] for day in days], np.float64)
+    best = overfitting.best_of(daily)
+    found = (
+        best.sessions,
+        best.trials,
+        best.deflated,
+        overfitting.probability_of_overfitting(daily),
+    )
+    return counts | dict(zip(SELECTION, found, strict=True))
