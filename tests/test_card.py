@@ -96,6 +96,14 @@ def test_other_kinds_have_a_page_too_and_nothing_they_say_is_lost(tmp_path, kind
     assert "exploration episodes 1,234 ready no by day 1 n 1 by day 2 n 2" in said
 
 
+def test_other_measured_tables_are_shown_as_they_are(tmp_path):
+    rows = [{"strategy": "iv_rank", "episodes": 1200, "gain_r": 0.125, "low": None}]
+    tables = {"by_strategy": {"evidence": evidence().to_json(), "rows": rows}}
+    said = text_of(stored(tmp_path, "policy", tables=tables))
+    assert "By strategy, out of sample strategy episodes gain r low" in said
+    assert "iv_rank 1,200 0.125 not known Measured out of sample: 54,000 rows" in said
+
+
 def test_a_card_cannot_smuggle_markup_in(tmp_path):
     bad = "<script>alert(1)</script>"
     page = stored(

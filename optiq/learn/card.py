@@ -48,7 +48,8 @@ def checked_card(card: Mapping[str, Any]) -> dict[str, Any]:
     Figures and baselines must be `Measured`; a table is ``{"evidence": Evidence.to_json(), "rows":
     [...]}``, the rows of ``reliability`` having ``predicted observed low high rows`` (0 to 1) and
     those of ``deciles`` ``decile net low high trades`` (rupees a trade), null where not known.
-    Anywhere else a number under the name of a quality, such as ``accuracy``, is refused.
+    Other tables may have any columns and are shown as they are. Anywhere else a number under the
+    name of a quality, such as ``accuracy``, is refused.
     """
     for key in REQUIRED:
         if key not in card:

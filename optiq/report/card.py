@@ -23,6 +23,7 @@ from optiq.report.template import asset, environment, policy
 NAMES = {"scorer": "Signal scorer", "policy": "Policy", "direction": "Direction model"}
 THIS = "this model"
 TILES = 6
+PLOTTED = ("reliability", "deciles")
 SHOWN = {
     *("kind", "version", "parent", "created", "underlyings", "sessions", "seen_until", "features"),
     *("features_hash", "figures", "baselines", "tables", "audit", "trials", "limits", "hashes"),
@@ -54,6 +55,7 @@ def card_page(card: Mapping[str, Any]) -> str:
             not_measured=NOT_MEASURED,
             plots=list(_plots(card)),
             size=(WIDTH, HEIGHT),
+            more_tables=list(_more_tables(card)),
             importance=_importance(card),
             facts=list(_facts(card)),
             version=__version__,
@@ -100,6 +102,23 @@ def _plots(card: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             proof = Evidence.from_json(tables[key]["evidence"])
             told = evidence_text(proof)
             yield {"key": key, "title": title, "plot": plot, "evidence": told}
+
+
+def _more_tables(card: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the measured tables that have no plot of their own, as text."""
+    for name, table in (card.get("tables") or {}).items():
+        if name not in PLOTTED and table["rows"]:
+            columns = list(dict.fromkeys(key for row in table["rows"] for key in row))
+            yield {
+                "name": name.replace("_", " "),
+                "columns": columns,
+                "rows": [[_cell(row.get(key)) for key in columns] for row in table["rows"]],
+                "evidence": evidence_text(Evidence.from_json(table["evidence"])),
+            }
+
+
+def _cell(value: Any) -> str:
+    return number_text(value) if isinstance(value, float) else _leaf(value)
 
 
 def _importance(card: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from optiq.learn import card
 from optiq.learn.aliases import Promotion
 from optiq.learn.inventory import Check, Entry
 from optiq.learn.measured import NOT_MEASURED, Measured, in_words
-from optiq.learn.version_folder import Stored
+from optiq.learn.version_folder import CARD_PAGE, Stored
 from optiq.report.measured_table import evidences, measured_table
 
 
@@ -69,7 +69,9 @@ def show_model(
     for verdict in verdicts:
         word = "passed" if verdict["passed"] else "refused"
         screen.print(f"gate {verdict['time'][:10]}: {word}: {'; '.join(verdict['reasons'])}")
-    screen.print(f"{told['advice']} The whole card: {stored.folder / 'card.html'}", soft_wrap=True)
+    page = stored.folder / CARD_PAGE
+    whole = f" The whole card: {page}" if page.exists() else ""
+    screen.print(f"{told['advice']}{whole}", soft_wrap=True)
 
 
 def _facts(told: Mapping[str, Any]) -> Table:
