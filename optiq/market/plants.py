@@ -1,48 +1,43 @@
-"""Known edges that a simulated market can be given: hidden signals that make the index drift.
-
-A plant is a hidden signal z, a stationary process of mean 0 and variance 1 at every row:
-``z' = persistence * z + sqrt(1 - persistence**2) * (echo * e + sqrt(1 - echo**2) * n)``, where e is
-the shock that moved the index in that row and n is noise of its own. The next row's return drifts
-by ``gain * z`` standard deviations. With ``echo`` near 1 the signal can be read from past returns;
-with 0 it is invisible in prices.
-"""
+"""Known edges that a simulated market can be given, by name; `plant_effect` says what each does."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
 from optiq.errors import InputError
+from optiq.market.plant_effect import (
+    BlockDrift,
+    Effect,
+    HiddenSignal,
+    Hours,
+    Seeds,
+    long_run_variance,
+)
+from optiq.market.planted_choices import Nonlinear, Regimes
+
+__all__ = [
+    "CHOICES",
+    "PLANTS",
+    "BlockDrift",
+    "Effect",
+    "HiddenSignal",
+    "Momentum",
+    "Nonlinear",
+    "Plant",
+    "Regimes",
+    "long_run_variance",
+    "read_plant",
+]
 
 MOST_STRENGTH = 3.0
 """Beyond this the drift outweighs the noise and the market is no market."""
 
-
-@dataclass(frozen=True, slots=True)
-class HiddenSignal:
-    """How a signal lives and what it does, for rows of one length.
-
-    Attributes
-    ----------
-    gain
-        Drift of the next row per unit of the signal, in standard deviations of that row.
-    persistence
-        Autocorrelation from row to row, in [0, 1).
-    echo
-        Correlation of the signal's news with the shock that moved the index, in [-1, 1].
-    """
-
-    gain: float
-    persistence: float
-    echo: float
-
-    @property
-    def news(self) -> float:
-        """Standard deviation of what is new in the signal at each row."""
-        return math.sqrt(1.0 - self.persistence**2)
+CHOICES = ("regimes", "nonlinear")
+"""The plants that decide which strategy is the best: one market has one of them."""
 
 
 class Plant(Protocol):
@@ -54,10 +49,10 @@ class Plant(Protocol):
 
     @property
     def strength(self) -> float:
-        """0 is no edge at all, 1 one that pays for its charges."""
+        """0 is no edge at all, and then the market is the one without the plant, bit for bit."""
 
-    def signal(self, row_seconds: float) -> HiddenSignal:
-        """Return the hidden signal for rows of ``row_seconds``."""
+    def effect(self, hours: Hours, seeds: Seeds) -> Effect:
+        """Return what it does in a session; what it draws comes from ``seeds("plant ...")``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,8 @@ class Momentum:
     """The index goes on as it went: past minutes' returns tell the sign of the next ones' drift.
 
     The news in the signal is mostly the news in the index, forgotten by half every
-    ``half_life_minutes``, so the return of the past quarter of an hour nearly reveals it.
+    ``half_life_minutes``, so the return of the past quarter of an hour nearly reveals it. A
+    strength of 1 pays for its charges.
     """
 
     strength: float
@@ -83,8 +79,16 @@ class Momentum:
             echo=self.echo,
         )
 
+    def effect(self, hours: Hours, seeds: Seeds) -> Effect:
+        """Return the hidden signal and nothing else: returns show it."""
+        return Effect(signal=self.signal(hours.row_seconds))
 
-PLANTS: Mapping[str, Callable[[float], Plant]] = {"momentum": Momentum}
+
+PLANTS: Mapping[str, Callable[[float], Plant]] = {
+    "momentum": Momentum,
+    "regimes": Regimes,
+    "nonlinear": Nonlinear,
+}
 """The plants by name; each is made from its strength."""
 
 
@@ -111,15 +115,3 @@ def _strength(text: str, number: str) -> float:
     if 0.0 <= strength <= MOST_STRENGTH:
         return strength
     raise InputError(f"{text!r} has no strength from 0 to {MOST_STRENGTH:g}", "write NAME=STRENGTH")
-
-
-def long_run_variance(signals: Sequence[HiddenSignal]) -> float:
-    """Return the variance per row of a long sum of returns whose shocks have variance 1.
-
-    Persistent drifts widen a day's range far beyond that of its minutes. The simulator divides its
-    shocks by the root of this, so that a plant changes the order of a day's moves, not their size,
-    and a straddle held for a day is worth no more than without it.
-    """
-    echoed = 1.0 + sum(s.gain * s.news * s.echo / (1.0 - s.persistence) for s in signals)
-    own = sum((s.gain * s.news / (1.0 - s.persistence)) ** 2 * (1.0 - s.echo**2) for s in signals)
-    return echoed**2 + own

@@ -21,12 +21,13 @@ from optiq.market import simulated_spot as spot
 from optiq.market import simulated_surface as surface
 from optiq.market.calendar import Session
 from optiq.market.panel import minute_of_day
+from optiq.market.plant_effect import Hours, Seeds
 from optiq.market.schema import UNDERLYINGS, AnyArray, BoolArray, FloatArray, TimeArray
 from optiq.market.simulated_chain import Chain, list_chain
 from optiq.market.simulated_interest import ContractKey
+from optiq.market.simulated_plants import Planted, planted
 from optiq.market.simulated_settings import FIRST_LEVEL, Simulation
 from optiq.market.simulated_tape import (
-    Seeds,
     as_columns,
     interest_fields,
     open_interest,
@@ -55,7 +56,8 @@ class SimulatedDay:
         The quotes under the store's names: ``ts`` in UTC, quantities in units, sorted.
     truth
         Per recorded snapshot, (n_rows,): ``ts spot horizon_minutes spot_ahead probability_up
-        log_volatility`` and ``latent_<plant>``; NaN where the session ends before the horizon.
+        log_volatility`` and, for each plant, ``latent_<plant>`` and what else `Effect.truth`
+        holds; NaN where the session ends before the horizon.
     """
 
     date: dt.date
@@ -112,7 +114,9 @@ def simulate_day(
 ) -> tuple[SimulatedDay, MarketState]:
     """Return one session and the state after it."""
     seeds = _seeds_of(simulation, session.date)
-    path, regime = _path_of(simulation, session, state, seeds)
+    hours = Hours(_rows_in(session, simulation.row_seconds), simulation.row_seconds)
+    plan = planted(simulation.plants, hours, seeds)
+    path, regime = _path_of(simulation, session, state, plan, seeds)
     mood = surface.next_mood(state.mood, simulation.laws.surface, seeds("mood"))
     chain = list_chain(simulation, session.date, path.opening)
     ts = row_times(session, len(path.level), simulation.row_seconds)
@@ -123,17 +127,18 @@ def simulate_day(
         (chain.closes[:, None] - ts) / np.timedelta64(1, "m"),
         simulation.laws.spot,
         simulation.laws.surface,
+        plan.skew,
     )
     minutes = session.close_minute - session.open_minute
     hour = spot.hours_pulse(minutes, simulation.row_seconds)
-    fields = quoted_fields(simulation, chain, options, path, hour, seeds)
+    fields = quoted_fields(simulation, chain, options, path, hour, plan.activity, seeds)
     before, lots = open_interest(
-        simulation, chain, options, fields["volume"], state.open_interest, seeds
+        simulation, chain, options, fields["volume"], state.open_interest, plan.interest, seeds
     )
     fields |= interest_fields(chain, before, lots)
     kept = quotes.kept_rows(len(ts), seeds("recorder")) & ~_in_breaks(session, ts)
     missing = quotes.missing_cells(fields["ltp"].shape, simulation.laws.quotes, seeds("gaps"))
-    truth = _truth_of(simulation, path, ts)
+    truth = _truth_of(simulation, path, plan, ts)
     day = SimulatedDay(
         session.date,
         as_columns(chain, ts, path.level, fields, kept, missing),
@@ -144,19 +149,27 @@ def simulate_day(
     return day, MarketState(weather, mood, after)
 
 
+def _rows_in(session: Session, row_seconds: float) -> int:
+    return int((session.close_minute - session.open_minute) * 60.0 / row_seconds)
+
+
 def _path_of(
-    simulation: Simulation, session: Session, state: MarketState, seeds: Seeds
+    simulation: Simulation, session: Session, state: MarketState, plan: Planted, seeds: Seeds
 ) -> tuple[spot.SpotPath, int]:
     """Return the index's path and the trend that the night brought."""
     law = simulation.laws.spot
     opening = spot.overnight(state.weather, law, seeds("night"))
     minutes = session.close_minute - session.open_minute
-    share = spot.variance_shares(minutes, simulation.row_seconds, law)
-    signals = simulation.signals
-    noise = [seeds(f"plant {p.name}").standard_normal(len(share)) for p in simulation.plants]
-    own_noise = np.reshape(noise, (len(signals), len(share)))
-    lag = simulation.horizon_rows
-    path = spot.session_path(opening, share, law, signals, lag, seeds("spot"), own_noise)
+    path = spot.session_path(
+        opening,
+        spot.variance_shares(minutes, simulation.row_seconds, law),
+        law,
+        plan.signals,
+        simulation.horizon_rows,
+        seeds("spot"),
+        plan.own_noise,
+        plan.drifts,
+    )
     return path, opening.regime
 
 
@@ -182,22 +195,21 @@ def _interest_after(
     return alive | dict(zip(chain.keys, lots[:, -1].tolist(), strict=True))
 
 
-def _truth_of(simulation: Simulation, path: spot.SpotPath, ts: TimeArray) -> dict[str, AnyArray]:
+def _truth_of(
+    simulation: Simulation, path: spot.SpotPath, plan: Planted, ts: TimeArray
+) -> dict[str, AnyArray]:
     """Return the hidden state of each row and the best forecast that it allows."""
-    lag = simulation.horizon_rows
+    lag, law = simulation.horizon_rows, simulation.laws.spot
     level = published(path.level)
     ahead = np.concatenate([level[lag:], np.full(min(lag, len(level)), np.nan)])
-    latent = {
-        f"latent_{plant.name}": path.latent[index] for index, plant in enumerate(simulation.plants)
-    }
     return {
         "ts": ts,
         "spot": level,
         "horizon_minutes": np.full(len(ts), lag * simulation.row_seconds / 60.0),
         "spot_ahead": ahead,
-        "probability_up": probability_up(path, simulation.laws.spot, simulation.signals, lag),
+        "probability_up": probability_up(path, law, plan.signals, lag, plan.drifts),
         "log_volatility": path.log_volatility,
-        **latent,
+        **plan.truth(path.latent),
     }
 
 

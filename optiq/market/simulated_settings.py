@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from optiq.errors import InputError
-from optiq.market.plants import HiddenSignal, Plant
+from optiq.market.plants import CHOICES, Plant
 from optiq.market.simulated_interest import InterestLaw
 from optiq.market.simulated_quotes import QuoteLaw
 from optiq.market.simulated_spot import SpotLaw
@@ -75,16 +75,16 @@ class Simulation:
         names = [plant.name for plant in self.plants]
         if len(set(names)) < len(names):
             raise InputError(f"a plant is given twice: {', '.join(names)}", "give each once")
+        choosing = [name for name in names if name in CHOICES]
+        if len(choosing) > 1:
+            raise InputError(
+                f"{' and '.join(choosing)} each say which strategy is the best", "give one of them"
+            )
 
     @property
     def horizon_rows(self) -> int:
         """Rows in one horizon, at least 1."""
         return max(1, round(self.horizon_minutes * 60.0 / self.row_seconds))
-
-    @property
-    def signals(self) -> list[HiddenSignal]:
-        """The plants' hidden signals for rows of this length."""
-        return [plant.signal(self.row_seconds) for plant in self.plants]
 
     @property
     def name(self) -> str:

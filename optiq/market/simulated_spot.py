@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.market.plants import HiddenSignal, long_run_variance
+from optiq.market.plant_effect import BlockDrift, HiddenSignal, long_run_variance
 from optiq.market.schema import FloatArray
 
 SESSIONS_PER_YEAR = 252.0
@@ -167,6 +167,7 @@ def session_path(
     lag: int,
     rng: np.random.Generator,
     own_noise: FloatArray,
+    drifts: Sequence[BlockDrift] = (),
 ) -> SpotPath:
     """Walk the index through a session; ``own_noise`` (n_signals, n_rows) feeds the signals."""
     shock = rng.standard_normal(len(share))
@@ -174,11 +175,14 @@ def session_path(
     jump = _jumps(share, law, rng)
     before, latent = _hidden(signals, shock, own_noise)
     calm = law.session_deviation * np.sqrt(
-        share * (1.0 - law.jump_share) / long_run_variance(signals)
+        share * (1.0 - law.jump_share) / long_run_variance(signals, drifts)
     )
     gains = np.array([signal.gain for signal in signals])
+    leaning = shock + gains @ before
+    for drift in drifts:
+        leaning += drift.gain * drift.direction
     moves = (
-        (shock + gains @ before).tolist(),
+        leaning.tolist(),
         calm.tolist(),
         (law.session_deviation * jump).tolist(),
         (fresh * np.sqrt(share)).tolist(),

@@ -89,22 +89,25 @@ def session_surface(
     minutes_left: FloatArray,
     spot_law: SpotLaw,
     law: SurfaceLaw,
+    leaning: FloatArray | None = None,
 ) -> Surface:
     """Return the surface of a session.
 
     ``sessions_left`` (n_expiries,) counts the sessions after this one up to the expiry;
-    ``minutes_left`` (n_expiries, n_rows) are calendar minutes to its close.
+    ``minutes_left`` (n_expiries, n_rows) are calendar minutes to its close; ``leaning`` (n_rows,)
+    is added to the slope of the smile.
     """
     today = path.share.sum() - np.cumsum(path.share)
     today = np.maximum(today, 0.0)
     units = expected_variance(path.log_volatility, today, sessions_left, spot_law)
     nearness = np.exp(-(today + sessions_left[:, None]) / law.fade_sessions)
     carry = mood.carry * minutes_left / MINUTES_PER_YEAR
+    skew = mood.tilt * (law.skew_far + (law.skew_near - law.skew_far) * nearness)
     return Surface(
         forward=path.level * np.exp(carry),
         variance=law.variance_premium * spot_law.session_deviation**2 * units,
         smile=law.smile_far + (law.smile_near - law.smile_far) * nearness,
-        skew=mood.tilt * (law.skew_far + (law.skew_near - law.skew_far) * nearness),
+        skew=skew if leaning is None else skew + leaning,
     )
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from optiq.market import simulated_interest as interest
 from optiq.market import simulated_quotes as quotes
 from optiq.market import simulated_surface as surface
-from optiq.market.schema import TICK_RUPEES, AnyArray, BoolArray, FloatArray, IntArray, TimeArray
+from optiq.market.plant_effect import Seeds
+from optiq.market.schema import (
+    CE,
+    TICK_RUPEES,
+    AnyArray,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    TimeArray,
+)
 from optiq.market.simulated_chain import PAIRS, Chain
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_spot import SpotPath
 
 LEAST_DEVIATION = 0.006
 """Of the log of the index: in the last hours of an expiry its chain trades as wide as before."""
-
-Seeds = Callable[[str], np.random.Generator]
-"""One independent stream for each named part of a session."""
 
 
 def quoted_fields(
@@ -28,14 +34,19 @@ def quoted_fields(
     options: surface.Surface,
     path: SpotPath,
     hour: FloatArray,
+    leaning: FloatArray | None,
     seeds: Seeds,
 ) -> dict[str, FloatArray]:
-    """Return prices, sizes and volume, (n_contracts, n_rows) each; ``hour`` is how lively it is."""
+    """Return prices, sizes and volume, (n_contracts, n_rows) each.
+
+    ``hour`` (n_rows,) is how lively it is, ``leaning`` (n_rows,) the log of puts over calls added.
+    """
     law = simulation.laws.quotes
     worth = _worth(chain, options)
     depth = _depth(chain, options)
     minutes = simulation.row_seconds / 60.0
     busy = minutes * quotes.activity(depth, chain.is_nearest, hour, law)
+    busy = busy if leaning is None else busy * _by_right(chain, -0.5 * leaning, 0.5 * leaning)
     lots = quotes.traded_lots(busy, _pulse(path), seeds("trades"))
     book = quotes.quote_book(
         worth, depth, hour / hour.min(), busy / minutes, chain.lot, law, seeds("book")
@@ -80,9 +91,13 @@ def open_interest(
     options: surface.Surface,
     volume: FloatArray,
     carried: Mapping[interest.ContractKey, float],
+    added: tuple[FloatArray, FloatArray] | None,
     seeds: Seeds,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return each contract's lots at the last close (n_contracts,) and in every row."""
+    """Return each contract's lots at the last close (n_contracts,) and in every row.
+
+    ``added`` (n_rows,) to the log of the calls' and of the puts'.
+    """
     law = simulation.laws.interest
     left: IntArray = chain.sessions_left[chain.expiry_index]
     depth = _depth(chain, options)[:, 0]
@@ -91,7 +106,13 @@ def open_interest(
     so_far = (volume / chain.lot[:, None]).sum(axis=0)
     share = so_far / max(so_far[-1], 1.0)
     lots = interest.session_interest(before, usual, left == 0, share, law, seeds("interest"))
-    return before, lots
+    return before, lots if added is None else np.round(lots * _by_right(chain, *added))
+
+
+def _by_right(chain: Chain, calls: FloatArray, puts: FloatArray) -> FloatArray:
+    """Return factors (n_contracts, n_rows) whose logs are those of each one's right."""
+    factor: FloatArray = np.exp(np.where(chain.right[:, None] == CE, calls, puts))
+    return factor
 
 
 def interest_fields(chain: Chain, before: FloatArray, lots: FloatArray) -> dict[str, FloatArray]:

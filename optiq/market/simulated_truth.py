@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from optiq.market.plants import HiddenSignal
+from optiq.market.plant_effect import BlockDrift, HiddenSignal
 from optiq.market.schema import FloatArray
 from optiq.market.simulated_spot import SpotLaw, SpotPath, jump_rate
 
@@ -16,13 +16,18 @@ MOST_JUMPS = 4
 
 
 def probability_up(
-    path: SpotPath, law: SpotLaw, signals: Sequence[HiddenSignal], lag: int
+    path: SpotPath,
+    law: SpotLaw,
+    signals: Sequence[HiddenSignal],
+    lag: int,
+    drifts: Sequence[BlockDrift] = (),
 ) -> FloatArray:
     """Return P(level ``lag`` rows later > level now | everything hidden), (n_rows,).
 
     Given the hidden state, the shocks of the next ``lag`` rows are jointly normal with known
     deviations, and the number of jumps among them is Poisson: the sum is a mixture of normals. The
     only approximation is that jumps in one horizon share one size; it is worth under 0.0001.
+    Drifts by blocks add a fair coin for each block that begins within the horizon.
     NaN where the session ends first.
     """
     n_rows = len(path.level)
@@ -37,11 +42,32 @@ def probability_up(
     )
     size, spread = (law.session_deviation * scale * part for part in law.jump_size)
     total = np.zeros(n_known)
+    moves = _block_drifts(path, drifts, lag)
     for count in range(MOST_JUMPS + 1):
         weight = np.exp(-expected_jumps) * expected_jumps**count / math.factorial(count)
-        total += weight * _normal_above_zero(mean + count * size, variance + count * spread**2)
+        around, spreading = mean + count * size, variance + count * spread**2
+        for drift in moves:
+            total += weight / len(moves) * _normal_above_zero(around + drift, spreading)
     chances[:n_known] = total
     return chances
+
+
+def _block_drifts(path: SpotPath, drifts: Sequence[BlockDrift], lag: int) -> list[FloatArray]:
+    """Return what drifts by blocks may add to the next ``lag`` rows, each as likely as the other.
+
+    (n_known_rows,) each: the present block's direction is known, those of later blocks are coins.
+    """
+    n_known = len(path.level) - lag
+    moves = [np.zeros(n_known)]
+    for drift in drifts:
+        pull = drift.gain * _ahead(path.deviation, lag)
+        later = _ahead(drift.block.astype(np.float64), lag) - drift.block[:n_known, None]
+        known = (pull * (later == 0)).sum(axis=1) * drift.direction[:n_known]
+        moves = [move + known for move in moves]
+        for block in range(1, int(later.max(initial=0)) + 1):
+            step = (pull * (later == block)).sum(axis=1)
+            moves = [move + side * step for move in moves for side in (1.0, -1.0)]
+    return moves
 
 
 def _normal_above_zero(mean: FloatArray, variance: FloatArray) -> FloatArray:

@@ -1,0 +1,90 @@
+"""What all planted edges of a simulated market do together in one session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optiq.market.plant_effect import BlockDrift, Effect, HiddenSignal, Hours, Seeds
+from optiq.market.plants import Plant
+from optiq.market.schema import AnyArray, FloatArray
+
+
+@dataclass(frozen=True)
+class Planted:
+    """The plants' effects on one session, in the order of the plants.
+
+    ``own_noise`` (n_signals, n_rows) feeds the hidden signals with what the index does not show.
+    """
+
+    names: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    own_noise: FloatArray
+
+    @property
+    def signals(self) -> list[HiddenSignal]:
+        """The hidden signals, of those plants that have one."""
+        return [effect.signal for effect in self.effects if effect.signal is not None]
+
+    @property
+    def drifts(self) -> list[BlockDrift]:
+        """The drifts that go by blocks, of those plants that have one."""
+        return [effect.drift for effect in self.effects if effect.drift is not None]
+
+    @property
+    def interest(self) -> tuple[FloatArray, FloatArray] | None:
+        """Added to the log of the calls' and of the puts' open interest, (n_rows,), or None."""
+        leaning = self._sum(lambda effect: effect.interest)
+        gathering = self._sum(lambda effect: effect.gathering)
+        if leaning is None and gathering is None:
+            return None
+        half = 0.0 if leaning is None else 0.5 * leaning
+        both = np.zeros(1) if gathering is None else gathering
+        return both - half, both + half
+
+    @property
+    def skew(self) -> FloatArray | None:
+        """Added to the slope of the smile, (n_rows,) or None."""
+        return self._sum(lambda effect: effect.skew)
+
+    @property
+    def activity(self) -> FloatArray | None:
+        """Added to the log of the puts' volume over the calls', (n_rows,) or None."""
+        return self._sum(lambda effect: effect.activity)
+
+    def truth(self, latent: FloatArray) -> dict[str, AnyArray]:
+        """Return the columns of the truth; ``latent`` (n_signals, n_rows) are the signals' values.
+
+        ``latent_<plant>`` is what the next drift is a multiple of.
+        """
+        columns: dict[str, AnyArray] = {}
+        values = iter(latent)
+        for name, effect in zip(self.names, self.effects, strict=True):
+            hidden = np.zeros(latent.shape[1])
+            if effect.signal is not None:
+                hidden = hidden + next(values)
+            if effect.drift is not None:
+                hidden = hidden + effect.drift.direction
+            columns |= {f"latent_{name}": hidden, **effect.truth}
+        return columns
+
+    def _sum(self, part: Callable[[Effect], FloatArray | None]) -> FloatArray | None:
+        parts = [value for effect in self.effects if (value := part(effect)) is not None]
+        return np.sum(parts, axis=0) if parts else None
+
+
+def planted(plants: Sequence[Plant], hours: Hours, seeds: Seeds) -> Planted:
+    """Return what the plants do in a session of these rows."""
+    effects = [plant.effect(hours, seeds) for plant in plants]
+    noise = [
+        seeds(f"plant {plant.name}").standard_normal(hours.n_rows)
+        for plant, effect in zip(plants, effects, strict=True)
+        if effect.signal is not None
+    ]
+    return Planted(
+        names=tuple(plant.name for plant in plants),
+        effects=tuple(effects),
+        own_noise=np.reshape(noise, (len(noise), hours.n_rows)),
+    )
