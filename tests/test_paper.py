@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from paper_days import (
+    copied,
     ensemble,
     in_a_child,
     killed_after,
@@ -128,14 +129,6 @@ def test_the_command_makes_the_bytes_of_a_backtest(store, day, tmp_path, capsys)
     (listed,) = json.loads(capsys.readouterr().out)["sessions"]
     assert (listed["session"], listed["state"], listed["rows"]) == ("replay", "over", day.n_rows)
     assert paper_run(store, day.date)() == 0, "a session that is over can be looked at again"
-
-
-def copied(store: Path, to: Path) -> Path:
-    """A store of the same days without the sessions."""
-    to.mkdir()
-    for part in ("chain", "manifest"):
-        (to / part).symlink_to(store / part)
-    return to
 
 
 class Undisturbed(NamedTuple):

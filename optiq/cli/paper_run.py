@@ -76,7 +76,8 @@ def paper_run(
 
     Every row, and all that came of it, is journaled before it is shown. Stopped or killed, the
     same command goes on where the journal ends. No order ever leaves this machine. A live feed
-    ends by itself after the close, and its rows go into the store.
+    ends by itself after the close, its rows go into the store, and what every strategy would
+    have made of each five minutes is logged for `optiq episodes`.
     """
     from optiq.cli.config import resolved_toml
     from optiq.cli.output import emit
@@ -86,6 +87,7 @@ def paper_run(
     from optiq.report.tables import show_run
     from optiq.run.choosing import chooser_named
     from optiq.run.plan import Plan
+    from optiq.run.session_episodes import log_episodes
     from optiq.run.sessions import FOLDER, Ensemble, opened
     from optiq.run.user_strategy import tokens
 
@@ -112,11 +114,13 @@ def paper_run(
             if not paper.is_over:
                 paper.run(source.rows(paper), [lines])
             summary = kept(paper, folder, plan)
+            summary["episodes"] = log_episodes(store, folder.name, paper.day, seed)
         summary["stored"] = source.keep(folder)
 
     def show(screen: Console) -> None:
         show_run(screen, summary)
         screen.print(f"[dim]The day's quotes:[/dim] {summary['stored']}", soft_wrap=True)
+        screen.print(f"[dim]Its episodes:[/dim] {summary['episodes']}", soft_wrap=True)
 
     emit(summary, as_json=as_json, show=show)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from optiq.errors import AccessError, BusyError, CannotCreateError, StorageError
+
+_steps = itertools.count(1)
 
 
 def durable_write(path: Path, text: str, *, option: str = "--store") -> None:
@@ -23,8 +27,10 @@ def durable_write(path: Path, text: str, *, option: str = "--store") -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        durable_step()
         half.replace(path)
         sync_folder(path.parent)
+        durable_step()
     except OSError as reason:
         raise storage_error(path, reason, option=option) from reason
 
@@ -78,3 +84,13 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def durable_step() -> None:
+    """Die here when a test asks for it: a process may be killed after each of its durable steps.
+
+    ``OPTIQ_TEST_DIE_AT`` is the number of the step; they are counted only while it is set.
+    """
+    asked = os.environ.get("OPTIQ_TEST_DIE_AT")
+    if asked is not None and asked == str(next(_steps)):
+        os.kill(os.getpid(), signal.SIGKILL)

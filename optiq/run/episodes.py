@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optiq.market.context import Context
-from optiq.market.durable import make_folder, storage_error, sync_folder
+from optiq.market.durable import durable_step, make_folder, storage_error, sync_folder
 from optiq.market.feature_table import MARKET_FEATURES
 from optiq.market.panel import Panel
 from optiq.market.store import Store
@@ -91,9 +91,10 @@ def build_day(
 ) -> Lines:
     """Return the episodes of a stored day: the rows a paper session of that day would log."""
     chain, rows = panel.chain_only, panel.chain_rows
-    orders = ask(chain, rows, context, strategies)
     decisions = chooser.decide(chain, rows, context, strategies, settings.limits)
-    origin = Origin(f"stored-{panel.underlying.lower()}-{panel.date}", chooser.name, chooser.seed)
+    name = f"stored-{panel.underlying.lower()}-{panel.date}"
+    origin = Origin(name, chooser.name, chooser.seed)
+    orders = ask(chain, rows, context, strategies)
     return episodes_of(panel, orders, decisions, strategies, settings, origin)
 
 
@@ -130,8 +131,10 @@ def write(
         pq.write_table(pa.Table.from_pylist(lines, schema_of(strategies)), part, compression="zstd")
         with part.open("rb") as file:
             os.fsync(file.fileno())
+        durable_step()
         part.replace(path)
         sync_folder(path.parent)
+        durable_step()
     except OSError as reason:
         raise storage_error(path, reason) from reason
     return path

@@ -9,10 +9,8 @@ would drop in silence.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
-import signal
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -22,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from optiq.errors import BusyError, DamagedError, MissingDataError, StorageError
-from optiq.market.durable import held, make_folder, storage_error
+from optiq.market.durable import durable_step, held, make_folder, storage_error
 from optiq.market.ingest.session_journal import APPLICATION_ID
 from optiq.run.journal_head import Head, digest_of, read_head, write_head
 
@@ -89,7 +87,6 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        self._steps = itertools.count(1)
         make_folder(folder)
         with ExitStack() as undo:
             busy = f"session {folder.name} is running"
@@ -119,13 +116,13 @@ class Journal:
             records.append((seq, event.kind, event.row, event.body, sha))
         with self._told(), self._transaction():
             self._database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", records)
-        self._step()
+        durable_step()
         self.seq, self._sha = seq, sha
         self._since_settled += 1
-        write_head(self._head, Head(seq, sha.hex(), self._file), durable=False)
-        self._step()
-        if self._since_settled >= SETTLE_EVERY:
-            with self._told():
+        with self._told():
+            write_head(self._head, Head(seq, sha.hex(), self._file), durable=False)
+            durable_step()
+            if self._since_settled >= SETTLE_EVERY:
                 self._settle()
 
     @contextmanager
@@ -141,25 +138,21 @@ class Journal:
     def _settle(self) -> None:
         """Move the log into the file, so that the log stays short, and say what it looks like."""
         write_head(self._head, Head(self.seq, self._sha.hex(), ""), durable=True)
-        self._step()
+        durable_step()
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self._step()
+        durable_step()
         self._file, self._since_settled = digest_of(self.path), 0
         write_head(self._head, Head(self.seq, self._sha.hex(), self._file), durable=True)
-        self._step()
-
-    def _step(self) -> None:
-        """Die here when a test asks for it: the n-th durable step is a promise too."""
-        if os.environ.get("OPTIQ_TEST_DIE_AT") == str(next(self._steps)):
-            os.kill(os.getpid(), signal.SIGKILL)
+        durable_step()
 
     def _abandon(self) -> None:
         """Let go of the database as it is; SQLite may move its log into the file meanwhile."""
-        write_head(self._head, Head(self.seq, self._sha.hex(), ""), durable=True)
-        self._database.close()
-        if not self.path.with_name(f"{NAME}-wal").exists():
-            settled = Head(self.seq, self._sha.hex(), digest_of(self.path))
-            write_head(self._head, settled, durable=True)
+        with self._told():
+            write_head(self._head, Head(self.seq, self._sha.hex(), ""), durable=True)
+            self._database.close()
+            if not self.path.with_name(f"{NAME}-wal").exists():
+                settled = Head(self.seq, self._sha.hex(), digest_of(self.path))
+                write_head(self._head, settled, durable=True)
 
     def close(self) -> None:
         """Settle and let go of the session."""
