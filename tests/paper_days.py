@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +23,13 @@ from optiq.market.chain_row import ChainRow, rows_of
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.run.backtest import Settings
+from optiq.run.journal import read_journal
 from optiq.run.plan import Plan
 from optiq.run.sessions import Ensemble
 from optiq.run.user_strategy import find_all, tokens
 
 NAME = "replay"
+TOLD = ("entry", "leaving", "exit", "ended")
 
 
 def ensemble(settings: Settings | None = None) -> Ensemble:
@@ -75,36 +82,53 @@ def monitor_row(row: ChainRow, ts: np.datetime64, rng: np.random.Generator) -> C
     )
 
 
-def in_a_child(act: Callable[[], int]) -> int:
-    """Run something in a forked process and return its status, as a shell would say it."""
-    child = os.fork()
+def started(act: Callable[[], int], out: Path | None = None) -> int:
+    """Run something in a forked process that says what it says into a file; return its number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the libraries' idle threads
+        child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
+        said = os.open(out or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        sys.stdout = os.fdopen(1, "w", closefd=False)  # not the one that a test captures
+        sys.stderr = os.fdopen(2, "w", closefd=False)
         os._exit(act())
+    return child
+
+
+def ended(child: int) -> int:
+    """Wait for a process and return its status, as a shell would say it."""
     _, status = os.waitpid(child, 0)
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def killed_after(seconds: float, act: Callable[[], int]) -> int:
+def in_a_child(act: Callable[[], int], out: Path | None = None) -> int:
+    """Run something in a forked process and return its status."""
+    return ended(started(act, out))
+
+
+def killed_after(seconds: float, act: Callable[[], int], out: Path | None = None) -> int:
     """Run something in a forked process and SIGKILL it after a while, if it still runs."""
-    child = os.fork()
-    if child == 0:
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
-        os._exit(act())
-    ends = time.monotonic() + seconds
+    child, ends = started(act, out), time.monotonic() + seconds
     while time.monotonic() < ends:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.WEXITSTATUS(status)
         time.sleep(0.001)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return 137
+    return ended(child)
+
+
+def dying_at(step: int, act: Callable[[], int]) -> Callable[[], int]:
+    """The same, killed after so many durable steps."""
+
+    def die_there() -> int:
+        os.environ["OPTIQ_TEST_DIE_AT"] = str(step)
+        return act()
+
+    return die_there
 
 
 def paper_run(store: Path, date: object, *more: str) -> Callable[[], int]:
@@ -124,3 +148,28 @@ def copied(store: Path, to: Path) -> Path:
     for part in ("chain", "manifest"):
         (to / part).symlink_to(store / part)
     return to
+
+
+def printed(out: Path) -> Counter[str]:
+    """What a session said in JSON lines that end, of what the walk did."""
+    said = [json.loads(line) for line in whole_lines(out) if line.startswith('{"event"')]
+    return Counter(_line(line["event"], line) for line in said if line["event"] in TOLD)
+
+
+def lost_lines(out: Path, store: Path) -> int:
+    """How many of the printed lines the session's journal does not hold."""
+    if not (told := printed(out)):
+        return 0
+    journaled = read_journal(store / "sessions" / NAME)
+    return (told - Counter(_line(e.kind, e.told) for e in journaled if e.kind in TOLD)).total()
+
+
+def whole_lines(out: Path) -> list[str]:
+    """The lines of a file that end."""
+    text = out.read_text() if out.exists() else ""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
+def _line(kind: str, told: dict[str, Any]) -> str:
+    kept = {k: v for k, v in told.items() if k not in ("event", "time", "row")}
+    return json.dumps([kind, kept], sort_keys=True)

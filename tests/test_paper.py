@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import random
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from paper_days import (
-    copied,
     ensemble,
-    in_a_child,
-    killed_after,
     ledger,
     paper_run,
     plan_of,
@@ -129,46 +122,6 @@ def test_the_command_makes_the_bytes_of_a_backtest(store, day, tmp_path, capsys)
     (listed,) = json.loads(capsys.readouterr().out)["sessions"]
     assert (listed["session"], listed["state"], listed["rows"]) == ("replay", "over", day.n_rows)
     assert paper_run(store, day.date)() == 0, "a session that is over can be looked at again"
-
-
-class Undisturbed(NamedTuple):
-    """A session nobody killed: its trades, and how long it took."""
-
-    trades: bytes
-    seconds: float
-
-
-@pytest.fixture(scope="module")
-def undisturbed(store, day, tmp_path_factory) -> Undisturbed:
-    place = copied(store, tmp_path_factory.mktemp("undisturbed") / "store")
-    start = time.monotonic()
-    assert in_a_child(paper_run(place, day.date)) == 0
-    return Undisturbed(ledger(place), time.monotonic() - start)
-
-
-def test_random_kills_change_nothing(store, day, undisturbed, tmp_path):
-    place, rng, kills = copied(store, tmp_path / "store"), random.Random(5), 0
-    while kills < 8:  # then it is left alone
-        seconds = undisturbed.seconds * rng.uniform(0.1, 0.6)
-        if killed_after(seconds, paper_run(place, day.date)) != 137:
-            break
-        kills += 1
-    assert kills
-    assert in_a_child(paper_run(place, day.date)) == 0
-    assert ledger(place) == undisturbed.trades
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 6, 200, 751, 752])
-def test_a_kill_at_a_durable_step_changes_nothing(store, day, undisturbed, tmp_path, step):
-    place = copied(store, tmp_path / "store")
-
-    def die_there() -> int:
-        os.environ["OPTIQ_TEST_DIE_AT"] = str(step)
-        return paper_run(place, day.date)()
-
-    assert in_a_child(die_there) == 137
-    assert in_a_child(paper_run(place, day.date)) == 0
-    assert ledger(place) == undisturbed.trades
 
 
 def test_a_session_is_not_resumed_under_other_terms(tmp_path, day):

@@ -1,0 +1,196 @@
+"""A session killed at any moment, or after any durable step, ends as if nobody had touched it."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from paper_days import (
+    NAME,
+    copied,
+    dying_at,
+    in_a_child,
+    killed_after,
+    ledger,
+    lost_lines,
+    paper_run,
+    printed,
+)
+
+from optiq.market import durable
+from optiq.market.simulated_settings import Simulation
+from optiq.market.simulated_store import store_simulation
+from optiq.market.store import Store
+from optiq.run.journal import Event, read_journal
+
+
+class Undisturbed(NamedTuple):
+    """A day and its session that nobody killed: trades, journal, and how long it took."""
+
+    store: Path
+    date: str
+    trades: bytes
+    events: tuple[Event, ...]
+    seconds: float
+    steps: int
+    more: tuple[str, ...] = ()
+
+    def session(self, place: Path) -> tuple[Path, ...]:
+        """The same session anew, in a store of its own."""
+        return copied(self.store, place), place.with_name(f"{place.name}.out")
+
+    def command(self, place: Path) -> Callable[[], int]:
+        return paper_run(place, self.date, "--json", *self.more)
+
+    def equals(self, place: Path) -> bool:
+        """Whether a session came to the same trades by the same events, none lost, none doubled."""
+        events = read_journal(place / "sessions" / NAME)
+        return ledger(place) == self.trades and events == self.events
+
+
+def undisturbed(root: Path, simulation: Simulation, *more: str) -> Undisturbed:
+    store_simulation(simulation, Store(root / "store"))
+    (day,) = Store(root / "store").days("NIFTY")
+    command = paper_run(root / "first", day.date, *more)
+    copied(root / "store", root / "first")
+    assert command() == 0, "in this process, so that those to come are warm"
+    whole = copied(root / "store", root / "whole")
+    start = time.monotonic()
+    assert in_a_child(counted(paper_run(whole, day.date, *more), root / "steps")) == 0
+    seconds, steps = time.monotonic() - start, int((root / "steps").read_text())
+    events = read_journal(whole / "sessions" / NAME)
+    trades = ledger(whole)
+    return Undisturbed(root / "store", str(day.date), trades, events, seconds, steps, more)
+
+
+def counted(act: Callable[[], int], to: Path) -> Callable[[], int]:
+    """The same, with the number of durable steps it took in a file."""
+
+    def count() -> int:
+        os.environ["OPTIQ_TEST_DIE_AT"] = "never"
+        status = act()
+        to.write_text(str(next(durable._steps) - 1))
+        return status
+
+    return count
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Undisturbed:
+    """Five minutes apart, filled at once."""
+    day = Simulation(days=1, seed=11, row_seconds=300.0, strikes_each_side=10, expiries=2)
+    return undisturbed(tmp_path_factory.mktemp("small"), day, "--set", "walk.latency_s=0")
+
+
+class Kills(NamedTuple):
+    """What came of killing sessions: how often, and what went wrong."""
+
+    sessions: int
+    kills: int
+    resumed: int
+    lines: int
+    lost_lines: int
+    unequal: int
+
+
+def kill_at_random(whole: Undisturbed, tmp_path: Path, kills: int, seed: int) -> Kills:
+    """Kill sessions at random moments, each until it lives to its end."""
+    rng = random.Random(seed)
+    sessions = killed = resumed = lines = lost = unequal = 0
+    while killed < kills:
+        place, out = whole.session(tmp_path / f"killed{sessions}")
+        status, sessions = 137, sessions + 1
+        while status and killed < kills:
+            moment = whole.seconds * rng.uniform(0.05, 0.95)
+            resumed += (place / "sessions").exists()
+            status = killed_after(moment, whole.command(place), out)
+            assert status in (0, 137), out.read_text()[-2_000:]
+            killed += status == 137
+            lost += lost_lines(out, place)
+        if status:
+            assert in_a_child(whole.command(place), out) == 0, out.read_text()[-2_000:]
+        unequal, lines = unequal + (not whole.equals(place)), lines + printed(out).total()
+    return Kills(sessions, killed, resumed, lines, lost, unequal)
+
+
+def kill_at_steps(
+    whole: Undisturbed, tmp_path: Path, steps: Iterable[int], again: int = 1
+) -> Kills:
+    """Kill a session after each of these durable steps, and its restart after its first ones.
+
+    Ends with the first step that a session does not have.
+    """
+    sessions = killed = resumed = lines = lost = unequal = 0
+    for step in steps:
+        place, out = whole.session(tmp_path / f"step{step}")
+        status = in_a_child(dying_at(step, whole.command(place)), out)
+        if status == 0:
+            break
+        for restart in range(1, again):
+            assert status == 137, out.read_text()[-2_000:]
+            killed, resumed = killed + 1, resumed + 1
+            lost += lost_lines(out, place)
+            status = in_a_child(dying_at(restart, whole.command(place)), out)
+        killed, sessions = killed + (status == 137), sessions + 1
+        assert in_a_child(whole.command(place), out) == 0, out.read_text()[-2_000:]
+        lost += lost_lines(out, place)
+        unequal, lines = unequal + (not whole.equals(place)), lines + printed(out).total()
+    return Kills(sessions, killed, resumed, lines, lost, unequal)
+
+
+def test_a_few_kills_at_random_moments_change_nothing(small, tmp_path):
+    counts = kill_at_random(small, tmp_path, kills=6, seed=5)
+    assert counts.kills == 6
+    assert counts.lines > 40
+    assert (counts.lost_lines, counts.unequal) == (0, 0)
+
+
+@pytest.mark.parametrize("steps", [[1, 2, 3, 4], [5, 6, 7, 8], [85, -6, -1]])
+def test_a_kill_after_a_durable_step_changes_nothing(small, tmp_path, steps):
+    steps = [step % (small.steps + 1) for step in steps]
+    counts = kill_at_steps(small, tmp_path, steps)
+    assert (counts.kills, counts.lost_lines, counts.unequal) == (len(steps), 0, 0)
+
+
+def test_a_restart_killed_at_its_first_steps_changes_nothing(small, tmp_path):
+    counts = kill_at_steps(small, tmp_path, [60], again=5)
+    assert (counts.kills, counts.lost_lines, counts.unequal) == (5, 0, 0)
+
+
+@pytest.mark.study
+def test_two_hundred_kills_and_one_at_every_durable_step(write_study, small, tmp_path):
+    day = Simulation(days=1, seed=11, row_seconds=120.0, strikes_each_side=12, expiries=2)
+    (tmp_path / "longer").mkdir()
+    longer = undisturbed(tmp_path / "longer", day)
+    at_random = kill_at_random(longer, tmp_path, kills=200, seed=2)
+    at_steps = kill_at_steps(small, tmp_path, range(1, 10_000))
+    restarts = kill_at_steps(small, tmp_path, range(1, small.steps, 10), again=8)
+    rows = [
+        ("at a random moment, and each restart again", *at_random),
+        (f"after each of the {small.steps} durable steps", *at_steps),
+        ("after every tenth step, and restarts after their first seven", *restarts),
+    ]
+    write_study(
+        "killed-sessions",
+        "Replayed days of all eight strategies, killed with SIGKILL and started again until they "
+        "end. Each must come to the trades of a session nobody killed, byte for byte, by the same "
+        "journal; no line that was printed may be missing in the journal.",
+        [
+            "killed",
+            "sessions",
+            "kills",
+            "restarts killed",
+            "lines printed",
+            "lines lost",
+            "sessions unequal",
+        ],
+        rows,
+    )
+    assert at_random.kills >= 200
+    assert at_steps.kills == small.steps
+    assert [(row[-2], row[-1]) for row in rows] == [(0, 0)] * 3
