@@ -23,6 +23,7 @@ from optiq.market.chain_row import ChainRow, rows_of
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.run.backtest import Settings
+from optiq.run.journal import NAME as JOURNAL
 from optiq.run.journal import read_journal
 from optiq.run.plan import Plan
 from optiq.run.sessions import Ensemble
@@ -156,12 +157,17 @@ def printed(out: Path) -> Counter[str]:
     return Counter(_line(line["event"], line) for line in said if line["event"] in TOLD)
 
 
+def journaled(store: Path) -> Counter[str]:
+    """The same of its journal, whether it was printed or not."""
+    folder = store / "sessions" / NAME
+    events = read_journal(folder) if (folder / JOURNAL).exists() else ()
+    return Counter(_line(event.kind, event.told) for event in events if event.kind in TOLD)
+
+
 def lost_lines(out: Path, store: Path) -> int:
     """How many of the printed lines the session's journal does not hold."""
-    if not (told := printed(out)):
-        return 0
-    journaled = read_journal(store / "sessions" / NAME)
-    return (told - Counter(_line(e.kind, e.told) for e in journaled if e.kind in TOLD)).total()
+    told = printed(out)
+    return (told - journaled(store)).total() if told else 0
 
 
 def whole_lines(out: Path) -> list[str]:

@@ -2,89 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import random
-import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from paper_days import (
-    NAME,
-    copied,
-    dying_at,
-    in_a_child,
-    killed_after,
-    ledger,
-    lost_lines,
-    paper_run,
-    printed,
-)
+from paper_days import NAME, dying_at, in_a_child, killed_after, lost_lines, printed
+from undisturbed import Undisturbed, small_session, undisturbed
 
-from optiq.market import durable
 from optiq.market.simulated_settings import Simulation
-from optiq.market.simulated_store import store_simulation
-from optiq.market.store import Store
-from optiq.run.journal import Event, read_journal
-
-
-class Undisturbed(NamedTuple):
-    """A day and its session that nobody killed: trades, journal, and how long it took."""
-
-    store: Path
-    date: str
-    trades: bytes
-    events: tuple[Event, ...]
-    seconds: float
-    steps: int
-    more: tuple[str, ...] = ()
-
-    def session(self, place: Path) -> tuple[Path, ...]:
-        """The same session anew, in a store of its own."""
-        return copied(self.store, place), place.with_name(f"{place.name}.out")
-
-    def command(self, place: Path) -> Callable[[], int]:
-        return paper_run(place, self.date, "--json", *self.more)
-
-    def equals(self, place: Path) -> bool:
-        """Whether a session came to the same trades by the same events, none lost, none doubled."""
-        events = read_journal(place / "sessions" / NAME)
-        return ledger(place) == self.trades and events == self.events
-
-
-def undisturbed(root: Path, simulation: Simulation, *more: str) -> Undisturbed:
-    store_simulation(simulation, Store(root / "store"))
-    (day,) = Store(root / "store").days("NIFTY")
-    command = paper_run(root / "first", day.date, *more)
-    copied(root / "store", root / "first")
-    assert command() == 0, "in this process, so that those to come are warm"
-    whole = copied(root / "store", root / "whole")
-    start = time.monotonic()
-    assert in_a_child(counted(paper_run(whole, day.date, *more), root / "steps")) == 0
-    seconds, steps = time.monotonic() - start, int((root / "steps").read_text())
-    events = read_journal(whole / "sessions" / NAME)
-    trades = ledger(whole)
-    return Undisturbed(root / "store", str(day.date), trades, events, seconds, steps, more)
-
-
-def counted(act: Callable[[], int], to: Path) -> Callable[[], int]:
-    """The same, with the number of durable steps it took in a file."""
-
-    def count() -> int:
-        os.environ["OPTIQ_TEST_DIE_AT"] = "never"
-        status = act()
-        to.write_text(str(next(durable._steps) - 1))
-        return status
-
-    return count
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Undisturbed:
-    """Five minutes apart, filled at once."""
-    day = Simulation(days=1, seed=11, row_seconds=300.0, strikes_each_side=10, expiries=2)
-    return undisturbed(tmp_path_factory.mktemp("small"), day, "--set", "walk.latency_s=0")
+    return small_session(tmp_path_factory.mktemp("small"))
 
 
 class Kills(NamedTuple):
@@ -194,3 +127,39 @@ def test_two_hundred_kills_and_one_at_every_durable_step(write_study, small, tmp
     assert at_random.kills >= 200
     assert at_steps.kills == small.steps
     assert [(row[-2], row[-1]) for row in rows] == [(0, 0)] * 3
+
+
+@pytest.mark.study
+def test_flipped_bits_anywhere_in_a_session_stop_the_command(write_study, small, tmp_path):
+    ended, rng, rows = small.session(tmp_path / "ended")[0], random.Random(3), []
+    killed = small.session(tmp_path / "killed")[0]
+    assert in_a_child(small.command(ended)) == 0
+    assert in_a_child(dying_at(120, small.command(killed))) == 137
+    for place, name in (
+        (ended, "journal.sqlite"),
+        (ended, "journal.head"),
+        (killed, "journal.sqlite"),
+        (killed, "journal.sqlite-wal"),
+        (killed, "journal.head"),
+    ):
+        folder = place / "sessions" / NAME
+        whole = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        statuses = Counter[int]()
+        for _ in range(200):
+            data = bytearray(whole[folder / name])
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+            (folder / name).write_bytes(data)
+            statuses[in_a_child(small.command(place))] += 1
+            for path, content in whole.items():
+                path.write_bytes(content)
+        rows.append((place.name, name, 200, statuses[3], 200 - statuses[3]))
+    write_study(
+        "flipped-bits",
+        "One bit flipped at random in a file of a session that has ended, or of one that was "
+        "killed on its way, and the session started again: exit 3, or anything else.",
+        ["session", "file", "flips", "exit 3", "anything else"],
+        rows,
+    )
+    assert [row[-1] for row in rows] == [0] * len(rows)
+    assert in_a_child(small.command(killed)) == 0
+    assert small.equals(killed)
