@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,6 +161,37 @@ def test_silence_is_told_once_and_so_is_its_end():
     assert [kind for kind in kinds if kind != "server"] == ["stale", "recovered"] * 2
 
 
+def test_a_clock_that_goes_back_is_told_and_waited_for_by_nobody():
+    """An hour back at 11:15: it polls at once, and rows older than the last are refused."""
+    feed = Scripted(FakeClock())
+    items, jumps = [], 0
+    for item in polling(feed):
+        items.append(item)
+        if since_open(feed.clock.at) >= 7_200.0 and not jumps:
+            jumps, feed.clock.at = 1, feed.clock.at - np.timedelta64(3_600, "s")
+    told = [item.kind for item in items if isinstance(item, Fault)]
+    assert told == ["clock", "stale", "stale", "recovered"], "set back, an old row, silence, good"
+    (back,) = [n for n, (_, at) in enumerate(feed.asked) if n and at < feed.asked[n - 1][1]]
+    assert feed.asked[back][1] == 3_600.0, "not an hour later"
+    ts = np.array([item.ts for item in items if isinstance(item, ChainRow)])
+    assert (np.diff(ts) > np.timedelta64(0)).all()
+    assert since_open(ts[-1]) >= since_open(CLOSE)
+
+
+@pytest.mark.parametrize("jump_s", [3_600.0, 86_400.0 * 3_650])
+def test_a_clock_that_goes_ahead_gives_no_row_twice_and_ends_when_it_says(jump_s):
+    feed, jumps, times = Scripted(FakeClock()), 0, []
+    for item in polling(feed):
+        if isinstance(item, Fault):
+            assert item.kind in ("stale", "recovered"), "for an hour there was no row"
+            continue
+        times.append(since_open(item.ts))
+        if times[-1] >= 7_200.0 and not jumps:
+            jumps, feed.clock.at = 1, feed.clock.at + span(jump_s)
+    assert times == sorted(set(times))
+    assert times[-1] <= since_open(CLOSE) + 120.0
+
+
 def test_a_page_served_again_never_becomes_a_row_and_is_told_once():
     feed = Scripted(FakeClock())
     stuck = OPEN + np.timedelta64(290, "s")
@@ -269,6 +301,70 @@ def test_a_live_session_is_the_backtest_of_its_rows(tmp_path, simulated, name, m
     proof = prove(read_session(tmp_path), ensemble())
     assert proof["trades"] >= 1
     assert (proof["rows"], proof["mismatches"]) == (rows.n_rows, 0)
+
+
+@pytest.mark.parametrize("until", [200.0, 400.0])
+def test_hours_of_faults_and_a_restart_with_other_paces(tmp_path, simulated, until):
+    """From the second hour no answer is good, for two hours or to the end; then the session is
+    started again. Nothing enters meanwhile, what is open waits, and leaves by fresh quotes or,
+    at the close, marked stale."""
+    starts = calendar.session(simulated.date).open_utc
+    clock, since = FakeClock(starts), 70.0
+    expiries = tuple(simulated.expiries.tolist())
+    vendor = Vendor(lambda: clock.at, panel_market(simulated), expiries=expiries)
+    sleep = clock.sleep
+
+    def troubled(seconds: float) -> None:
+        sleep(seconds)
+        minute = float((clock.at - starts) / np.timedelta64(1, "m"))
+        vendor.trouble = "500" if since <= minute < until else ""
+
+    clock.sleep = troubled
+    with served(vendor):
+        first = Paces(monitor=45.0)
+        run_until(tmp_path, clock, vendor, simulated, first, starts + np.timedelta64(150, "m"))
+        session, _ = run_live(
+            tmp_path, "upstox", clock, vendor, simulated, Paces(snapshot=120.0, monitor=50.0)
+        )
+    ts = session.day.rows.ts[: session.day.rows.n_rows]
+    minutes = (ts - starts) / np.timedelta64(1, "m")
+    assert not ((minutes > since + 1.0) & (minutes < until)).any()
+    trades = session.day.result().trades()
+    entered = (trades["entry_ts"] - starts) / np.timedelta64(1, "m")
+    left = (trades["exit_ts"] - starts) / np.timedelta64(1, "m")
+    waited = (entered < since) & ((left > since) | trades["stale_exit"])
+    assert waited.any(), "something was open when it began"
+    if until < 375.0:
+        assert (minutes > until).sum() > 50
+        assert (left[waited] >= until).all()
+        assert not trades["stale_exit"][waited].any()
+    else:
+        assert trades["stale_exit"][waited].all()
+        assert (entered < since + 1.0).all()
+    assert prove(read_session(tmp_path), ensemble())["mismatches"] == 0
+
+
+def run_until(
+    folder: Path,
+    clock: FakeClock,
+    vendor: Vendor,
+    plan_panel: Panel,
+    paces: Paces,
+    stop: np.datetime64,
+) -> None:
+    """A session that is stopped at a moment: what it took stays."""
+    who = ensemble()
+    with (
+        fed("upstox", clock, vendor) as feed,
+        opened(folder, plan_of(plan_panel, Context(), who), who) as session,
+    ):
+        polls = Polling(
+            feed, feed.session, clock.clock, paces, session.day.held, np.random.default_rng(2)
+        )
+        for item in polls:
+            if clock.at >= stop:
+                return
+            session.note(item) if isinstance(item, Fault) else session.take(item)
 
 
 @pytest.mark.parametrize(("name", "trouble"), CASES)

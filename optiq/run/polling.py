@@ -19,6 +19,8 @@ from optiq.run.paper import Fault
 LONGEST_SLEEP_S = 30.0
 """A machine that was suspended looks at its clock again after so long."""
 MOST_DOUBLINGS = 10
+CLOCK_SLACK_S = 1.0
+"""A clock that is kept in step with others goes back by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Polling:
     Chain snapshots come every ``paces.snapshot`` seconds; between them, every ``paces.monitor``
     seconds, the prices of what ``held`` names, and none while it names nothing. After a fault the
     next try waits, twice as long each time up to a snapshot's pace and a random part less, or as
-    long as the server asks. A page served again and again is told once until it changes.
+    long as the server asks. A page served again and again is told once until it changes, and a
+    clock that went back is told and gone by.
     ``refused`` counts every failed poll by its kind.
     """
 
@@ -81,11 +84,15 @@ class Polling:
         self._is_silent = self._is_repeating = self._is_over = False
         start = max(clock.now(), session.open_utc)
         self._good_at = self._polled_at = self._snapshot_at = self._not_before = start
+        self._looked_at = clock.now()
 
     def __iter__(self) -> Iterator[ChainRow | Fault]:
         """Wait for the open, poll, and end some time after the close."""
         ends = self._session.close_utc + span(self._paces.grace)
         while not self._is_over and (now := self._clock.now()) <= ends:
+            if now < self._looked_at - span(CLOCK_SLACK_S):
+                yield self._set_back(now)
+            self._looked_at = now
             resumes = self._resumes_at(now)
             if resumes > now:
                 self._good_at = max(self._good_at, resumes)
@@ -132,6 +139,13 @@ class Polling:
         self._is_repeating = fault.kind == "stale"
         if not is_repeated:
             yield Fault(fault.kind, str(fault))
+
+    def _set_back(self, now: np.datetime64) -> Fault:
+        """Go by the new time at once; rows that it stamps before the last one are still refused."""
+        back = seconds(self._looked_at - now)
+        self._good_at, self._polled_at = min(self._good_at, now), min(self._polled_at, now)
+        self._snapshot_at = self._not_before = now
+        return Fault("clock", f"this machine's clock went back by {back:.0f} s")
 
     def _due(self) -> np.datetime64:
         """Return when to poll next."""
