@@ -15,8 +15,7 @@ from test_registry_damage import damage
 from optiq.cli.app import main
 from optiq.learn import registry
 from optiq.market.durable import held
-from optiq.market.simulated_settings import Simulation
-from optiq.market.simulated_store import store_simulation
+from optiq.market.manifest import DayManifest, DayPlace
 
 
 class Bomb:
@@ -117,11 +116,20 @@ def test_what_the_pointer_or_a_ledger_needs_is_verified_too(tmp_path, lost):
     assert main(["models", "verify", "scorer", "--models", str(tmp_path)]) == 3
 
 
+def list_day(root: Path, date: dt.date) -> None:
+    """Let a store list a day: the gate counts sessions by their manifests alone."""
+    place = DayPlace(root, "NIFTY", date)
+    moment = f"{date}T03:45:00+00:00"
+    day = DayManifest("NIFTY", date, 1, 1, 1, 1, (), moment, moment, True, "x")
+    place.manifest.parent.mkdir(parents=True, exist_ok=True)
+    place.manifest.write_text(day.to_json())
+
+
 def test_too_few_unseen_sessions_are_refused_with_how_many_more(tmp_path, store, capsys):
     models = tmp_path / "models"
-    store_simulation(Simulation(days=2, seed=5), store)
-    first, _ = (day.date for day in store.days("NIFTY"))
-    save(models, seen_until=first.isoformat())
+    for day in (20, 21):
+        list_day(store.root, dt.date(2025, 11, day))
+    save(models)
     where = ["--models", str(models), "--store", str(store.root)]
     assert main(["models", "promote", "scorer", *where]) == 4
     said = capsys.readouterr().err
