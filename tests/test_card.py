@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import chromium
+import numpy as np
 import pytest
 from small_models import FEATURES, FILES, NOW, card, evidence, measured, save
 
@@ -18,7 +21,7 @@ from optiq.learn.measured import Measured
 from optiq.learn.validate import Interval
 from optiq.report.card import card_page
 from optiq.report.card_plots import HEIGHT, WIDTH, decile_plot, nice_ticks, reliability_plot
-from optiq.report.measured_table import measured_table, number_text
+from optiq.report.measured_table import evidence_text, measured_table, number_text
 
 
 def stored(root: Path, kind: str = "scorer", **changes: object) -> Path:
@@ -79,8 +82,24 @@ def test_one_session_has_no_interval_and_says_so_first(tmp_path):
         "AUC", Interval(0.61, math.nan, math.nan, 1, "1 session: no interval"), evidence()
     )
     said = text_of(stored(tmp_path, figures=[alone.to_json()], baselines={}))
-    assert "Read this first 1 session: no interval." in said
+    assert "Read this first 1 session: no interval. Chance alone may explain any figure" in said
     assert "nan" not in said.lower()
+
+
+def test_what_is_the_same_on_every_session_is_no_matter_of_chance(tmp_path):
+    alike = Interval(1.0, math.nan, math.nan, 24, "24 sessions all alike: no interval")
+    figures = [measured("AUC", 0.54, 0.52, 0.56), Measured("coverage", alike, evidence())]
+    said = text_of(stored(tmp_path, figures=[figure.to_json() for figure in figures]))
+    assert "Read this first" not in said
+    assert "1.000 24 sessions all alike: no interval" in said
+
+
+def test_features_that_play_no_part_are_counted(tmp_path):
+    shares = [
+        {"feature": name, "share": share} for name, share in zip("abc", (1, 0, 0), strict=True)
+    ]
+    said = text_of(stored(tmp_path, importance=shares))
+    assert "2 more played no part. a 100.0" in said
 
 
 def test_a_failed_audit_is_said_first(tmp_path):
@@ -157,6 +176,24 @@ def test_plots_stay_in_their_frame_and_keep_their_order():
     for mark, row in zip(points.marks, told["reliability"]["rows"], strict=True):
         on_line = y0 + (mark.x - x0) * (y1 - y0) / (x1 - x0)
         assert (mark.y < on_line) == (row["observed"] > row["predicted"])
+
+
+def test_folds_are_told_apart_from_one_test():
+    day, half_past_eight = dt.date(2025, 11, 20), np.datetime64("2025-11-20T08:30")
+    alone = evidence(997, 1, first=day, last=day, tested_from=half_past_eight)
+    assert evidence_text(alone) == (
+        "out of sample: 997 rows of 1 session, 2025-11-20; walk-forward, 4 folds; "
+        "fitted until 2025-10-10 10:00, tested from 2025-11-20 08:30 UTC"
+    )
+    later = replace(
+        evidence(),
+        fitted_until=np.datetime64("2025-11-12T10:00"),
+        tested_from=np.datetime64("2025-11-14T03:45"),
+    )
+    assert evidence_text(later).endswith(
+        "each fold tested after its own fit, nearest: "
+        "fitted until 2025-11-12 10:00, tested from 2025-11-14 03:45 UTC"
+    )
 
 
 def test_a_plot_of_nothing_is_none():

@@ -7,6 +7,7 @@ from typing import Any
 
 from optiq import __version__
 from optiq.learn import card as cards
+from optiq.learn.intervals import ENOUGH_SESSIONS
 from optiq.learn.measured import NOT_MEASURED, Evidence, Measured
 from optiq.report.card_plots import HEIGHT, WIDTH, decile_plot, reliability_plot
 from optiq.report.measured_table import (
@@ -23,6 +24,8 @@ from optiq.report.template import asset, environment, policy
 NAMES = {"scorer": "Signal scorer", "policy": "Policy", "direction": "Direction model"}
 THIS = "this model"
 TILES = 6
+LEAST_SHARE = 0.0005
+"""Features under it are counted, not listed."""
 PLOTTED = ("reliability", "deciles")
 SHOWN = {
     *("kind", "version", "parent", "created", "underlyings", "sessions", "seen_until", "features"),
@@ -57,6 +60,7 @@ def card_page(card: Mapping[str, Any]) -> str:
             size=(WIDTH, HEIGHT),
             more_tables=list(_more_tables(card)),
             importance=_importance(card),
+            idle=sum(one["share"] < LEAST_SHARE for one in card.get("importance") or ()),
             facts=list(_facts(card)),
             version=__version__,
             styles="\n".join(asset(name) for name in ("page.css", "card.css")),
@@ -82,9 +86,13 @@ def _warnings(card: Mapping[str, Any], figures: Sequence[Measured]) -> Iterator[
     """Yield what a reader should know first."""
     if not figures:
         yield "Nothing about this model was measured out of sample: there is no figure to trust."
-    notes = dict.fromkeys(figure.interval.note for figure in figures)
-    for note in filter(None, notes):
-        yield f"{note}. Chance alone may explain such a figure."
+    few: dict[str, list[str]] = {}
+    for figure in figures:
+        if 0 < figure.interval.sessions < ENOUGH_SESSIONS:
+            few.setdefault(figure.interval.note, []).append(figure.metric)
+    for note, names in few.items():
+        which = "any figure here" if len(names) == len(figures) else ", ".join(names)
+        yield f"{note}. Chance alone may explain {which}."
     for check in card.get("audit") or ():
         if not check["passed"]:
             yield f"The audit for leaks failed: {check['check']}: {check['says']}"
@@ -123,7 +131,8 @@ def _cell(value: Any) -> str:
 
 def _importance(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return features with their share of the contributions, largest first, and a bar's length."""
-    listed = sorted(card.get("importance") or (), key=lambda one: -one["share"])
+    shares = (one for one in card.get("importance") or () if one["share"] >= LEAST_SHARE)
+    listed = sorted(shares, key=lambda one: -one["share"])
     most = listed[0]["share"] if listed else 1.0
     return [{**one, "long": one["share"] / most if most else 0.0} for one in listed]
 
@@ -144,7 +153,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for number, item in enumerate(value, 1):
             yield from _flat(item, f"{name} {number}".strip())
     elif isinstance(value, list):
-        yield name, ", ".join(map(str, value))
+        yield name, ", ".join(map(_leaf, value)) or "none"
     else:
         yield name, _leaf(value)
 

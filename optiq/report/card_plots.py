@@ -11,7 +11,7 @@ from optiq.report.measured_table import number_text
 from optiq.report.money import grouped
 
 WIDTH, HEIGHT = 360.0, 280.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 12.0, 12.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 20.0, 12.0, 40.0
 SMALLEST, LARGEST = 3.0, 7.5
 TICKS = 5
 

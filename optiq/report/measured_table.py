@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -39,14 +40,24 @@ def bounds_text(measured: Measured) -> str:
 
 
 def evidence_text(evidence: Evidence) -> str:
-    """Return on what a figure rests, in one sentence without a full stop."""
-    days = f"{evidence.first}" if evidence.first == evidence.last else ""
-    days = days or f"{evidence.first} to {evidence.last}"
+    """Return on what a figure rests, in one sentence without a full stop; times are UTC.
+
+    Of several folds it names the one whose fit and test came nearest to each other.
+    """
+    days = f"{evidence.first} to {evidence.last}".removesuffix(f" to {evidence.first}")
     sessions = f"{evidence.sessions} session{'s' if evidence.sessions != 1 else ''}"
+    fitted, tested = (_minute(at) for at in (evidence.fitted_until, evidence.tested_from))
+    fit = f"fitted until {fitted}, tested from {tested} UTC"
+    if tested[:10] != str(evidence.first):
+        fit = f"each fold tested after its own fit, nearest: {fit}"
     return (
-        f"out of sample: {grouped(evidence.rows)} rows of {sessions}, {days}; {evidence.split}; "
-        f"fitted until {str(evidence.fitted_until)[:16].replace('T', ' ')} UTC"
+        f"out of sample: {grouped(evidence.rows)} rows of {sessions}, {days}; "
+        f"{evidence.split}; {fit}"
     )
+
+
+def _minute(at: np.datetime64) -> str:
+    return str(at)[:16].replace("T", " ")
 
 
 def evidences(figures: Iterable[Measured]) -> list[str]:
