@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import io
 import json
 import math
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 import chromium
 import numpy as np
 import pytest
+from rich.console import Console
 from small_models import FEATURES, FILES, NOW, card, evidence, measured, save
 
 from optiq.errors import DamagedError
@@ -150,6 +152,16 @@ def test_a_figure_that_was_measured_in_sample_makes_no_page(tmp_path):
 def test_tables_take_nothing_but_measured_figures(bare):
     with pytest.raises(TypeError, match="is not a measured figure"):
         measured_table("", {"this model": [bare]})
+
+
+def test_a_wanted_figure_that_nobody_has_is_said_to_be_missing():
+    screen = Console(width=100, file=io.StringIO())
+    columns = {"this model": [measured("AUC", 0.54, 0.52, 0.56)], "base rate": []}
+    screen.print(measured_table("", columns, wanted=["accuracy"]))
+    lines = screen.file.getvalue().splitlines()
+    (accuracy,) = (line for line in lines if "accuracy" in line)
+    assert accuracy.count("not measured out of sample") == 2
+    assert not re.search(r"[0-9]", accuracy)
 
 
 @pytest.mark.parametrize(

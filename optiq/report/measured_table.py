@@ -71,7 +71,7 @@ def measured_table(
     """Return a table with a line a metric and a column a model or baseline.
 
     Only `Measured` gets in: anything else is a `TypeError`. A metric of ``wanted`` that no column
-    has is shown as not measured out of sample.
+    has is shown as not measured out of sample; a cell is empty where only others were.
     """
     require_measured(columns)
     table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
@@ -79,7 +79,8 @@ def measured_table(
     for name in columns:
         table.add_column(name, justify="right")
     for metric in metrics(columns, wanted):
-        table.add_row(metric, *(_cell(metric, figures) for figures in columns.values()))
+        cells = [_cell(metric, figures) for figures in columns.values()]
+        table.add_row(metric, *(cells if any(cells) else [NOT_MEASURED] * len(cells)))
     return table
 
 
@@ -100,5 +101,5 @@ def require_measured(columns: Mapping[str, Sequence[Measured]]) -> None:
 def _cell(metric: str, figures: Sequence[Measured]) -> str:
     found = next((figure for figure in figures if figure.metric == metric), None)
     if found is None:
-        return NOT_MEASURED
+        return ""
     return f"{number_text(found.interval.value)}\n{bounds_text(found)}"
