@@ -22,6 +22,7 @@ from optiq.learn.scorer_fit import (
     fit,
     threads_for,
 )
+from optiq.learn.version_folder import files_sha256
 from optiq.market.feature_table import FEATURES
 from optiq.market.schema import AnyArray, FloatArray
 from optiq.trade.orders import ExitRule
@@ -119,11 +120,8 @@ class ScorerModel:
 
     @property
     def sha256(self) -> str:
-        """Digest of all its files."""
-        digest = hashlib.sha256()
-        for name, content in sorted(self.files().items()):
-            digest.update(name.encode() + b"\0" + content)
-        return digest.hexdigest()
+        """The hash of its files, that figures name."""
+        return files_sha256(self.files())
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> ScorerModel:
