@@ -37,6 +37,7 @@ from optiq.cli import (
     sessions,
     simulate,
     strategies,
+    train_scorer,
 )
 from optiq.cli.output import console, write_json
 from optiq.errors import AccessError, CannotCreateError, OptiqError, StorageError
@@ -71,6 +72,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (RESEARCH, "strategies", strategies.app),
     (RESEARCH, "margin", margin.margin),
     (RESEARCH, "features", features.features),
+    (MODELS, "train-scorer", train_scorer.train_scorer),
     (MODELS, "models", models.app),
     (EVERY_DAY, "paper-run", paper_run.paper_run),
     (EVERY_DAY, "parity", parity.parity),

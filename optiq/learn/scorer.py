@@ -102,7 +102,11 @@ class ScorerModel:
 
     def chance(self, features: AnyArray, threads: int = 1) -> FloatArray:
         """Return (n,) the calibrated P(net P&L > 0); NaN where half the features are unknown."""
-        chances = self.calibration(self.margin(features, threads))
+        return self.chance_of(self.margin(features, threads), features)
+
+    def chance_of(self, margin: FloatArray, features: AnyArray) -> FloatArray:
+        """Return the same where the margin of the rows is known already."""
+        chances = self.calibration(margin)
         chances[np.isnan(features).sum(axis=1) > len(NAMES) - LEAST_KNOWN] = np.nan
         return chances
 
