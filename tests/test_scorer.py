@@ -11,7 +11,7 @@ import pytest
 from optiq.errors import DamagedError, InputError
 from optiq.learn.scorer import Question, ScorerModel, trained
 from optiq.learn.scorer_calibration import Calibration, calibrated
-from optiq.learn.scorer_fit import NAMES, Examples, FitSettings, fit
+from optiq.learn.scorer_fit import NAMES, Examples, FitSettings, fit, leaf_size
 from optiq.learn.scorer_serving import judges, scorer_from
 from optiq.market.context import Context
 from optiq.market.ingest import day_writer
@@ -34,7 +34,7 @@ def examples(n: int, seed: int) -> Examples:
     odds = features[:, 0] - 0.5 * features[:, 1]
     won = rng.random(n) < 1 / (1 + np.exp(-odds))
     features[rng.random(features.shape) < 0.05] = np.nan
-    return Examples(features, won, np.ones(n))
+    return Examples(features, won, np.ones(n), 30)
 
 
 TRAIN, CALIBRATE, TEST = (examples(n, seed) for seed, n in enumerate((4_000, 2_000, 2_000)))
@@ -42,16 +42,16 @@ TRAIN, CALIBRATE, TEST = (examples(n, seed) for seed, n in enumerate((4_000, 2_0
 
 @pytest.fixture(scope="module")
 def model() -> ScorerModel:
-    return trained(QUESTION, TRAIN, CALIBRATE, 30, QUICK)[0]
+    return trained(QUESTION, TRAIN, CALIBRATE, QUICK)[0]
 
 
 def test_the_same_input_gives_the_same_bytes_on_any_number_of_threads(model):
     few = dataclasses.replace(QUICK, max_rounds=8)
     one, again, on_two = (
-        trained(QUESTION, TRAIN, CALIBRATE, 30, few, threads=threads)[0] for threads in (1, 1, 2)
+        trained(QUESTION, TRAIN, CALIBRATE, few, threads=threads)[0] for threads in (1, 1, 2)
     )
     assert one.files() == again.files() == on_two.files()
-    other = trained(QUESTION, TRAIN, CALIBRATE, 30, dataclasses.replace(few, seed=1))[0]
+    other = trained(QUESTION, TRAIN, CALIBRATE, dataclasses.replace(few, seed=1))[0]
     assert other.trees != one.trees
 
 
@@ -124,6 +124,22 @@ def test_nothing_can_be_learnt_from_winners_alone():
     winners = dataclasses.replace(TRAIN, won=np.ones(len(TRAIN), bool))
     with pytest.raises(InputError, match="4000 of 4000"):
         fit(winners, CALIBRATE)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sessions", "least"),
+    [
+        (54_000, 1, 300),
+        (2_000, 1, 40),
+        (500, 1, 20),
+        (216_000, 250, 13_500),  # twenty sessions are 17,280 rows: a sixteenth is less
+        (216_000, 1_000, 4_320),
+        (12_000, 26, 750),
+    ],
+)
+def test_a_leaf_speaks_for_many_sessions(rows, sessions, least):
+    some = Examples(np.empty((rows, 0)), np.ones(rows, bool), np.ones(rows), sessions)
+    assert leaf_size(FitSettings(), some) == least
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,8 @@ class Dataset:
 
     def examples(self, rows: IntArray) -> Examples:
         """Return rows to learn from; their weights have a mean of 1."""
-        weight = self.weight[rows]
-        return Examples(self.features[rows], self.won[rows], weight / weight.mean())
+        weight, n_sessions = self.weight[rows], len(np.unique(self.session[rows]))
+        return Examples(self.features[rows], self.won[rows], weight / weight.mean(), n_sessions)
 
     def take(self, rows: AnyArray) -> Dataset:
         """Return some of the rows."""
@@ -153,9 +153,7 @@ def dataset(
     read = [cache.read(say, every) for cache in caches]
     digest = hashlib.sha256(" ".join([str(every), *(c.key for c in caches)]).encode()).hexdigest()
     dropped = sum((Counter(part) for _, part in read), Counter[str]())
-    return _joined(
-        caches, [_thinned(columns, every) for columns, _ in read], dropped, every, digest
-    )
+    return _joined(caches, [columns for columns, _ in read], dropped, every, digest)
 
 
 class _Cache:

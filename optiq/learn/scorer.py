@@ -159,19 +159,15 @@ def trained(
     question: Question,
     train: Examples,
     calibrate: Examples,
-    n_sessions: int,
     settings: FitSettings | None = None,
     *,
     threads: int | None = None,
 ) -> tuple[ScorerModel, Fitted]:
-    """Fit a scorer on ``train``, stop and calibrate it on ``calibrate``.
-
-    ``n_sessions`` is how many sessions ``calibrate`` is of.
-    """
+    """Fit a scorer on ``train``, stop and calibrate it on ``calibrate``."""
     fitted = fit(train, calibrate, settings, threads=threads)
     bare = ScorerModel(question, fitted.text, Calibration("sigmoid", (1.0,), (0.0,)))
     margin = bare.margin(calibrate.features, threads or threads_for(len(calibrate)))
-    calibration = calibrated(margin, calibrate.won, n_sessions)
+    calibration = calibrated(margin, calibrate.won, calibrate.n_sessions)
     return ScorerModel(question, fitted.text, calibration), fitted
 
 

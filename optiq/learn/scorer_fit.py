@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 NAMES = tuple(feature.name for feature in FEATURES)
+_OURS = ("leaf_sessions", "max_rounds", "patience")
+"""Settings that LightGBM does not know."""
+
 ROWS_A_THREAD = 15_000
+MOST_LEAVES = 16
 FALLING = ("relative_spread",)
 """Features that can only lower a chance: a wider book never pays."""
 
@@ -26,13 +30,17 @@ FALLING = ("relative_spread",)
 class FitSettings:
     """How the trees are grown.
 
-    ``max_rounds`` trees at most; growing stops once the log loss of the calibration rows has not
-    fallen for ``patience`` trees, and the trees after its lowest are dropped.
+    A leaf holds at least ``min_data_in_leaf`` rows and, where rows are of several sessions, those
+    of ``leaf_sessions`` (or a sixteenth of all): rows of a session share its path, and a smaller
+    leaf learns sessions by heart. ``max_rounds`` trees at most; growing stops once the log loss of
+    the calibration rows has not fallen for ``patience`` trees, and the trees after its lowest are
+    dropped.
     """
 
     num_leaves: int = 15
     learning_rate: float = 0.03
     min_data_in_leaf: int = 300
+    leaf_sessions: int = 20
     lambda_l2: float = 5.0
     feature_fraction: float = 0.5
     bagging_fraction: float = 0.7
@@ -42,7 +50,7 @@ class FitSettings:
 
     def to_lightgbm(self, threads: int) -> dict[str, Any]:
         """Return them in LightGBM's words; equal input then gives equal trees on any threads."""
-        own = {n: v for n, v in asdict(self).items() if n not in ("max_rounds", "patience")}
+        own = {n: v for n, v in asdict(self).items() if n not in _OURS}
         return own | {
             "objective": "binary",
             "metric": "binary_logloss",
@@ -60,19 +68,17 @@ class Examples:
     """Rows to learn from.
 
     ``features`` (n, 34) float32 in the order of the feature table, NaN where unknown; ``won``
-    (n,) whether the trade made money after charges; ``weight`` (n,) above 0.
+    (n,) whether the trade made money after charges; ``weight`` (n,) above 0; ``n_sessions`` how
+    many sessions the rows are of.
     """
 
     features: AnyArray
     won: BoolArray
     weight: FloatArray
+    n_sessions: int = 1
 
     def __len__(self) -> int:
         return len(self.won)
-
-    def take(self, rows: AnyArray) -> Examples:
-        """Return some of the rows."""
-        return Examples(self.features[rows], self.won[rows], self.weight[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ def fit(
     settings = settings or FitSettings()
     for name, rows in (("train", train), ("calibrate", calibrate)):
         _require_both(name, rows.won)
-    settings = replace(settings, min_data_in_leaf=_leaf_size(settings, len(train)))
+    settings = replace(settings, min_data_in_leaf=leaf_size(settings, train))
     params = settings.to_lightgbm(threads or threads_for(len(train)))
     grown = lightgbm.Dataset(
         train.features, train.won, weight=train.weight, feature_name=list(NAMES), params=params
@@ -148,9 +154,14 @@ def booster_of(text: str) -> Booster:
     return lightgbm.Booster(model_str=text)
 
 
-def _leaf_size(settings: FitSettings, n_rows: int) -> int:
-    """Return the least rows of a leaf: a thousandth of few rows is not 300."""
-    return max(20, min(settings.min_data_in_leaf, n_rows // 50))
+def leaf_size(settings: FitSettings, train: Examples) -> int:
+    """Return the least rows of a leaf; of few rows a fiftieth will do."""
+    n_rows, of_sessions = len(train), 0
+    if train.n_sessions > 1:
+        wanted = settings.leaf_sessions * n_rows // train.n_sessions
+        of_sessions = min(wanted, n_rows // MOST_LEAVES)
+    few = max(20, n_rows // 50)
+    return max(of_sessions, min(settings.min_data_in_leaf, few))
 
 
 def _require_both(name: str, won: BoolArray) -> None:

@@ -187,10 +187,9 @@ def _best(
 ) -> tuple[ScorerModel, Fitted]:
     """Return the model whose settings did best on the fold's calibration rows."""
     train_rows, calibrate_rows = data.examples(fold.train), data.examples(fold.calibrate)
-    n_sessions = len(np.unique(data.session[fold.calibrate]))
     found: list[tuple[ScorerModel, Fitted]] = []
     for settings in plan.settings():
-        pair = trained(question, train_rows, calibrate_rows, n_sessions, settings)
+        pair = trained(question, train_rows, calibrate_rows, settings)
         watch(Fit(number, settings, pair[1]))
         found.append(pair)
     return min(found, key=lambda pair: pair[1].log_loss)
