@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional as functions
 
 from optiq.errors import DamagedError, InputError
+from optiq.learn.direction_forecasters import Transformer
 from optiq.learn.direction_windows import CLOCKS, KNOWN, NAMES, Inputs, joined
 from optiq.learn.tft import Rows, Shape, TemporalFusion, Windows
 from optiq.market.durable import make_folder, storage_error
@@ -36,8 +37,8 @@ class Training:
     """How the transformer is trained.
 
     ``workers`` processes train a seed each, on ``threads`` threads: on shared cores more threads
-    are slower. ``sessions_at_once`` make a batch, so that windows that share rows share the work; ``patience``
-    epochs without a better log loss on the sessions held back end a seed.
+    are slower. ``sessions_at_once`` make a batch, so that windows that share rows share the work;
+    ``patience`` epochs without a better log loss on the sessions held back end a seed.
     """
 
     seeds: int = 3
@@ -307,3 +308,24 @@ def loaded(content: bytes, what: str) -> Any:
 
 def _not_a_checkpoint(what: str) -> DamagedError:
     return DamagedError(f"{what} is not what was written", "delete it and train again")
+
+
+def trainer(
+    training: Training, checkpoints: Path | None = None, advance: Advance = lambda _: None
+) -> Callable[
+    [Sequence[Inputs], Sequence[IntArray], Sequence[Inputs], Sequence[IntArray]], Transformer
+]:
+    """Return what trains the transformer from windows and labels, one of each a session."""
+
+    def train(
+        inputs: Sequence[Inputs],
+        labels: Sequence[IntArray],
+        held: Sequence[Inputs],
+        held_labels: Sequence[IntArray],
+    ) -> Transformer:
+        lesson, held_back = Lesson(inputs, labels), Lesson(held, held_labels)
+        return Transformer.of(
+            training.shape, fit(lesson, held_back, training, checkpoints, advance)
+        )
+
+    return train

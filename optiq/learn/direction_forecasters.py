@@ -107,7 +107,6 @@ class Trees:
         labels: IntArray,
         held_back: Inputs,
         held_labels: IntArray,
-        threads: int,
         seed: int = 0,
     ) -> Trees:
         """Fit on training windows until the log loss of those held back gets no better."""
@@ -127,7 +126,7 @@ class Trees:
             "deterministic": True,
             "force_row_wise": True,
             "seed": seed,
-            "num_threads": threads,
+            "num_threads": 1,  # the bits, and the time on shared cores, hang on it
             "verbosity": -1,
         }
         data = lightgbm.Dataset(inputs.flat, labels, params=parameters)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -57,6 +57,11 @@ class DirectionModel:
     temperature: float = 1.0
     threshold: float = math.nan
 
+    @property
+    def acts_from(self) -> float:
+        """The confidence from which its calls are traded; infinity where none earned anything."""
+        return math.inf if math.isnan(self.threshold) else self.threshold
+
     def probabilities(self, inputs: Inputs) -> FloatArray:
         """Return calibrated probabilities of windows, (k, 3)."""
         return tempered(self.forecaster.probabilities(inputs), self.temperature)
@@ -80,18 +85,44 @@ class DirectionModel:
         return self.probabilities(inputs)[rows - start]
 
     def files(self) -> dict[str, bytes]:
-        """Return the files of a stored version."""
-        settings = {
-            "forecaster": self.forecaster.name,
-            "scaler": self.scaler.to_json(),
-            "horizon_minutes": self.rule.horizon_minutes,
-            "barrier": self.rule.barrier,
-            "latency_s": self.rule.latency_s,
-            "temperature": self.temperature,
-            "threshold": None if math.isnan(self.threshold) else self.threshold,
-        }
-        text = json.dumps(settings, indent=1, allow_nan=False)
-        return {SETTINGS: text.encode(), **self.forecaster.files()}
+        """Return the files of this model alone."""
+        return files_of({self.forecaster.name: self}, self.forecaster.name)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a version holds: the models fitted on the same sessions, and which of them speaks.
+
+    The others stay beside it, because the gate judges all of them on the same unseen sessions.
+    """
+
+    chosen: str
+    models: Mapping[str, DirectionModel]
+
+    @property
+    def speaks(self) -> DirectionModel:
+        """The model that is asked."""
+        return self.models[self.chosen]
+
+
+def files_of(models: Mapping[str, DirectionModel], chosen: str) -> dict[str, bytes]:
+    """Return the files of a stored version; the models share scaler and rule."""
+    one = models[chosen]
+    settings = {
+        "chosen": chosen,
+        "models": {
+            name: {
+                "temperature": model.temperature,
+                "threshold": None if math.isnan(model.threshold) else model.threshold,
+            }
+            for name, model in models.items()
+        },
+        "rule": asdict(one.rule),
+        "scaler": one.scaler.to_json(),
+    }
+    text = json.dumps(settings, indent=1, allow_nan=False)
+    inside = [model.forecaster.files() for model in models.values()]
+    return {SETTINGS: text.encode(), **{k: v for files in inside for k, v in files.items()}}
 
 
 def block_inputs(
@@ -136,19 +167,20 @@ def tempered(probabilities: FloatArray, temperature: float) -> FloatArray:
     return scaled
 
 
-def read_model(files: Mapping[str, bytes], what: str) -> DirectionModel:
-    """Return the model of a stored version whose hashes agree already."""
+def read_bundle(files: Mapping[str, bytes], what: str) -> Bundle:
+    """Return the models of a stored version whose hashes agree already."""
     from optiq.learn.direction_forecasters import READERS
 
     try:
         settings: dict[str, Any] = json.loads(files[SETTINGS])
-        threshold = settings["threshold"]
-        return DirectionModel(
-            READERS[settings["forecaster"]](files),
-            Scaler.from_json(settings["scaler"]),
-            LabelRule(settings["horizon_minutes"], settings["barrier"], settings["latency_s"]),
-            float(settings["temperature"]),
-            math.nan if threshold is None else float(threshold),
-        )
+        scaler, rule = Scaler.from_json(settings["scaler"]), LabelRule(**settings["rule"])
+        models = {}
+        for name, fitted in settings["models"].items():
+            threshold = math.nan if fitted["threshold"] is None else float(fitted["threshold"])
+            forecaster = READERS[name](files)
+            models[name] = DirectionModel(
+                forecaster, scaler, rule, float(fitted["temperature"]), threshold
+            )
+        return Bundle(str(settings["chosen"]), models)
     except (KeyError, TypeError, ValueError) as reason:
         raise DamagedError(f"{what}: not a direction model ({reason})", "train again") from reason

@@ -8,6 +8,7 @@ is said of a row is the same bit for bit whether the panel ends there or at the 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,15 +51,14 @@ class Seen:
     @property
     def can_say(self) -> BoolArray:
         """Whether a row has an expiry to speak of at all, (n,)."""
-        there: BoolArray = np.isfinite(self.features[:, list(_KNOWN_AT)]).all(axis=1)
-        return there
+        return np.asarray(np.isfinite(self.features[:, list(_KNOWN_AT)]).all(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledDay:
     """A session to learn from: what is seen of it, its labels and the rows that are used."""
 
-    date: np.datetime64
+    session: dt.date
     ts: TimeArray
     seen: Seen
     labels: Labels
@@ -79,7 +79,7 @@ def labelled_day(
     seen, labels = seen_of(chain, context), day_labels(panel, context, rule)
     usable = np.flatnonzero((labels.label != UNKNOWN) & seen.can_say)
     rows = usable[apart(seen.minute[usable], minutes_apart)]
-    return LabelledDay(np.datetime64(panel.date), chain.ts, seen, labels, rows)
+    return LabelledDay(panel.date, chain.ts, seen, labels, rows)
 
 
 def apart(minute: FloatArray, least: float) -> BoolArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,13 +32,17 @@ class Context:
     atm_iv : (n_days,) float
         At-the-money implied volatility there, annualised fraction; NaN where unknown.
     direction : (n_rows, 3) float or None
-        Probabilities of sell, hold, buy on each row of the panel; None without a model.
+        Probabilities of sell, hold, buy on each chain row of the panel; None without a model.
+    direction_threshold : float
+        The confidence from which that model's calls are worth acting on, a probability; infinity
+        where none is, NaN where the model does not say.
     """
 
     sessions: TimeArray = field(default_factory=_no_days)
     closes: FloatArray = field(default_factory=_no_values)
     atm_iv: FloatArray = field(default_factory=_no_values)
     direction: FloatArray | None = None
+    direction_threshold: float = math.nan
 
     def __post_init__(self) -> None:
         freeze(self, ("sessions", "closes", "atm_iv", "direction"))
