@@ -38,6 +38,7 @@ from optiq.cli import (
     simulate,
     strategies,
     train_scorer,
+    train_direction,
 )
 from optiq.cli.output import console, write_json
 from optiq.errors import AccessError, CannotCreateError, OptiqError, StorageError
@@ -73,6 +74,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (RESEARCH, "margin", margin.margin),
     (RESEARCH, "features", features.features),
     (MODELS, "train-scorer", train_scorer.train_scorer),
+    (MODELS, "train-direction", train_direction.train_direction),
     (MODELS, "models", models.app),
     (EVERY_DAY, "paper-run", paper_run.paper_run),
     (EVERY_DAY, "parity", parity.parity),
