@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from optiq.cli.options import (
+    MODELS,
     RUNS,
     STORE,
     ConfigOption,
     DateOption,
+    DirectionOption,
     FromOption,
     JsonOption,
+    ModelsOption,
     PolicyOption,
     SeedOption,
     SetOption,
@@ -41,11 +44,13 @@ def backtest(
     to_date: ToOption = None,
     compare: CompareOption = False,
     policy: PolicyOption = None,
+    direction: DirectionOption = None,
     seed: SeedOption = 0,
     out: OutOption = None,
     overrides: SetOption = None,
     config: ConfigOption = None,
     store: StoreOption = STORE,
+    models: ModelsOption = MODELS,
     as_json: JsonOption = False,
 ) -> None:
     """Replay stored days through strategies, net of every charge of the date.
@@ -55,9 +60,10 @@ def backtest(
     import datetime as dt
 
     from optiq.cli.config import folder, resolved_toml
-    from optiq.cli.output import emit, progress
+    from optiq.cli.output import emit, progress, warn
     from optiq.cli.settings import run_settings, sections_of
     from optiq.errors import InputError
+    from optiq.learn.direction_serving import direction_named
     from optiq.market.schema import IST
     from optiq.market.store import Store
     from optiq.report.compare_table import show_comparison
@@ -74,6 +80,9 @@ def backtest(
     runs = folder("runs", RUNS, config)
     folders = {"store": store, "runs": runs}
     chooser = chooser_named(policy, strategies, seed) if policy else None
+    model = direction_named(models, direction, strategies)
+    if model is not None and (learnt := model.in_sample(days)):
+        warn(f"direction {model.name} has learnt from {learnt} of these sessions: in-sample")
     if compare and chooser:
         raise InputError("--compare and --policy", "compare runs each strategy alone")
     if compare:
@@ -87,6 +96,7 @@ def backtest(
                 out or runs / f"{name}-compared",
                 lambda team: resolved_toml(sections_of(settings, team), folders),
                 advance=advance,
+                direction=model,
             )
         emit(compared, as_json=as_json, show=lambda screen: show_comparison(screen, compared))
         return
@@ -101,5 +111,6 @@ def backtest(
             resolved_toml(resolved, folders),
             chooser=chooser,
             advance=advance,
+            direction=model,
         )
     emit(run.summary, as_json=as_json, show=lambda screen: show_run(screen, run.summary))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import typer
 
 from optiq.cli.options import (
+    MODELS,
     STORE,
     ConfigOption,
+    DirectionOption,
     FromOption,
     JsonOption,
+    ModelsOption,
     PolicyOption,
     SeedOption,
     SetOption,
@@ -28,10 +31,12 @@ def build(
     from_date: FromOption = None,
     to_date: ToOption = None,
     policy: PolicyOption = None,
+    direction: DirectionOption = None,
     seed: SeedOption = 0,
     overrides: SetOption = None,
     config: ConfigOption = None,
     store: StoreOption = STORE,
+    models: ModelsOption = MODELS,
     as_json: JsonOption = False,
 ) -> None:
     """Make the episodes of stored days, as paper sessions of those days would log them.
@@ -41,6 +46,7 @@ def build(
     """
     from optiq.cli.output import emit, progress
     from optiq.cli.settings import run_settings
+    from optiq.learn.direction_serving import direction_named
     from optiq.market.store import Store
     from optiq.run.choosing import RANDOM, chooser_named
     from optiq.run.episodes import build as build_episodes
@@ -49,9 +55,10 @@ def build(
     settings, strategies, _ = run_settings(strategy or [], config, overrides or [])
     chooser = chooser_named(policy or RANDOM, strategies, seed)
     days = sessions(Store(store), underlying, from_date, to_date)
+    model = direction_named(models, direction, strategies)
     with progress("Building episodes", total=len(days), unit="days", quiet=as_json) as advance:
         count = build_episodes(
-            Store(store), underlying, days, strategies, settings, chooser, advance
+            Store(store), underlying, days, strategies, settings, chooser, advance, model
         )
     result = {
         "underlying": underlying,

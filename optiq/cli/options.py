@@ -184,4 +184,13 @@ PolicyOption = Annotated[
         help="Let one strategy trade at a time, chosen every five minutes by this policy.",
     ),
 ]
+DirectionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--direction",
+        metavar="champion|none|VERSION",
+        help="The direction model that quantum_edge trades; the champion if there is one.",
+    ),
+]
+"""Use as ``direction: DirectionOption = None``."""
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the policy's draws.")]

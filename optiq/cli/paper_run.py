@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from optiq.cli.options import (
+    MODELS,
     STORE,
     ConfigOption,
     DateOption,
+    DirectionOption,
     JsonOption,
+    ModelsOption,
     PolicyOption,
     SeedOption,
     SetOption,
@@ -63,6 +66,7 @@ def paper_run(
     speed: SpeedOption = "max",
     session: SessionOption = None,
     policy: PolicyOption = None,
+    direction: DirectionOption = None,
     seed: SeedOption = 0,
     snapshot_seconds: SnapshotOption = None,
     monitor_seconds: MonitorOption = None,
@@ -70,6 +74,7 @@ def paper_run(
     overrides: SetOption = None,
     config: ConfigOption = None,
     store: StoreOption = STORE,
+    models: ModelsOption = MODELS,
     as_json: JsonOption = False,
 ) -> None:
     """Trade on paper: the strategies and the walk of a backtest, row by row.
@@ -83,6 +88,7 @@ def paper_run(
     from optiq.cli.output import emit
     from optiq.cli.paper_source import source_of
     from optiq.cli.settings import run_settings
+    from optiq.learn.direction_serving import direction_named
     from optiq.report.paper_lines import PaperLines
     from optiq.report.tables import show_run
     from optiq.run.choosing import chooser_named
@@ -92,6 +98,7 @@ def paper_run(
     from optiq.run.user_strategy import tokens
 
     settings, strategies, resolved = run_settings(strategy or [], config, overrides or [])
+    model = direction_named(models, direction, strategies)
     paces = {"snapshot": snapshot_seconds, "monitor": monitor_seconds, "stale_after": stale_after}
     with source_of(feed, store, underlying, date, speed, paces) as source:
         plan = Plan(
@@ -103,13 +110,15 @@ def paper_run(
             strategies=tokens(strategies),
             policy=policy or "",
             seed=seed,
+            direction=(model.version(source.date) or "") if model else "",
             context=source.context,
         )
         chooser = chooser_named(policy, strategies, seed) if policy else None
         folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
         source.require_time(folder)
         lines = PaperLines(as_json=as_json)
-        with opened(folder, plan, Ensemble(settings, strategies, chooser=chooser)) as paper:
+        team = Ensemble(settings, strategies, chooser=chooser, direction=model)
+        with opened(folder, plan, team) as paper:
             lines.begin(paper)
             if not paper.is_over:
                 paper.run(source.rows(paper), [lines])

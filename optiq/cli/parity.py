@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from optiq.cli.options import STORE, JsonOption, StoreOption
+from optiq.cli.options import (
+    MODELS,
+    STORE,
+    ConfigOption,
+    JsonOption,
+    ModelsOption,
+    StoreOption,
+)
 
 
 def parity(
@@ -15,7 +22,9 @@ def parity(
     run: Annotated[
         Path | None, typer.Argument(help="A backtest's folder to compare with as well.")
     ] = None,
+    config: ConfigOption = None,
     store: StoreOption = STORE,
+    models: ModelsOption = MODELS,
     as_json: JsonOption = False,
 ) -> None:
     """Walk a session's journaled rows again, row by row and all at once, and compare.
@@ -24,6 +33,7 @@ def parity(
     """
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
+    from optiq.learn.direction_serving import NONE, direction_named
     from optiq.run.choosing import chooser_named
     from optiq.run.parity import prove
     from optiq.run.sessions import CONFIG, FOLDER, Ensemble, read_session
@@ -32,7 +42,9 @@ def parity(
     settings, strategies, _ = run_settings(list(stored.plan.strategies), stored.folder / CONFIG, [])
     plan = stored.plan
     chooser = chooser_named(plan.policy, strategies, plan.seed) if plan.policy else None
-    result = prove(stored, Ensemble(settings, strategies, chooser=chooser), run)
+    model = direction_named(models, plan.direction or NONE)
+    team = Ensemble(settings, strategies, chooser=chooser, direction=model)
+    result = prove(stored, team, run)
     emit(
         result,
         as_json=as_json,

@@ -13,6 +13,7 @@ from optiq.market.contracts import unsure_lots
 from optiq.market.panel import Panel
 from optiq.run.asking import Scorer, ask
 from optiq.run.choosing import Chooser, of_the_chosen
+from optiq.run.seeing import Direction, seen
 from optiq.trade.book import NO_FREEZE, Book, Records, Rules
 from optiq.trade.charges import Broker, Schedule, schedule
 from optiq.trade.fill_quality import fills_of
@@ -80,13 +81,16 @@ def backtest_day(
     scorer: Scorer | None = None,
     chooser: Chooser | None = None,
     *,
+    direction: Direction | None = None,
     compare_instant: bool = True,
 ) -> DayResult:
     """Ask each strategy for its orders and walk the day; pure, so paper trading can repeat it.
 
-    With a chooser, only whom it chose trades, from each of its decisions to the next.
+    With a chooser, only whom it chose trades, from each of its decisions to the next. With a
+    direction model, strategies see in the context what it says.
     """
     chain, rows = panel.chain_only, panel.chain_rows
+    context = seen(chain, context, direction)
     orders = ask(chain, rows, context, strategies, scorer)
     if chooser is not None:
         decisions = chooser.decide(chain, rows, context, strategies, settings.limits)
@@ -146,12 +150,20 @@ def backtest(
     scorer: Scorer | None = None,
     chooser: Chooser | None = None,
     *,
+    direction: Direction | None = None,
     compare_instant: bool = True,
 ) -> Iterator[DayResult]:
     """Walk each day in turn; days share nothing, so memory stays that of one."""
     for panel, context in days:
         yield backtest_day(
-            panel, context, strategies, settings, scorer, chooser, compare_instant=compare_instant
+            panel,
+            context,
+            strategies,
+            settings,
+            scorer,
+            chooser,
+            direction=direction,
+            compare_instant=compare_instant,
         )
 
 

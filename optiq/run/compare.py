@@ -22,6 +22,7 @@ from optiq.run.directory import RunDirectory, finite
 from optiq.run.frontier import Frontier, time_in_market_us
 from optiq.run.recorded import TOGETHER
 from optiq.run.returns import daily_paise
+from optiq.run.seeing import Direction
 from optiq.run.stored import Run, complete, fields_of, panels, what_was_run
 from optiq.run.summary import Tally
 from optiq.run.verdict import daily_interval, verdict
@@ -64,6 +65,7 @@ def compare_stored(
     describe: Describe,
     scorer: Scorer | None = None,
     advance: Callable[[int], None] | None = None,
+    direction: Direction | None = None,
 ) -> dict[str, Any]:
     """Run each strategy alone and, where there are several, all together; return the comparison.
 
@@ -80,7 +82,9 @@ def compare_stored(
             for name, team in teams.items()
         ]
         for panel, context in panels(store, underlying, dates, fields_of(strategies)):
-            together = backtest_day(panel, context, strategies, settings, scorer)
+            together = backtest_day(
+                panel, context, strategies, settings, scorer, direction=direction
+            )
             for place in range(len(strategies)):
                 parts[place].add(_alone(together, place, parts[place], settings))
             for part in parts[len(strategies) :]:
@@ -89,7 +93,7 @@ def compare_stored(
                 advance(1)
         lines = []
         for part in parts:
-            about = what_was_run(underlying, dates, part.strategies)
+            about = what_was_run(underlying, dates, part.strategies, direction=direction)
             config = describe(part.strategies)
             run = complete(part.directory, part.tally, settings, about, started, config)
             lines.append(_line(part, run))

@@ -17,6 +17,7 @@ from optiq.market.schema import IntArray
 from optiq.run.asking import Scorer, ask
 from optiq.run.backtest import DayResult, Settings, day_result
 from optiq.run.choosing import Chooser, Decision, of_the_chosen
+from optiq.run.seeing import Direction, seen
 from optiq.run.walk_tape import WalkTape
 from optiq.trade.book import ORDER, Book, Given, Records, Stage, Status
 from optiq.trade.charges import schedule
@@ -72,10 +73,11 @@ class DayInProgress:
         has_book: bool,
         scorer: Scorer | None = None,
         chooser: Chooser | None = None,
+        direction: Direction | None = None,
     ) -> None:
         self.rows = GrowingPanel(underlying, date, has_book=has_book)
         self.context, self.strategies, self.settings = context, list(strategies), settings
-        self.scorer, self.chooser = scorer, chooser
+        self.scorer, self.chooser, self.direction = scorer, chooser, direction
         self.decisions: list[Decision] = []
         self.schedule = schedule(underlying, date, settings.broker)
         self._orders = np.empty(ORDERS_AT_FIRST, ORDER)
@@ -141,6 +143,7 @@ class DayInProgress:
 
     def _ask(self, chain: Panel, since: int) -> None:
         rows = self.rows.chain_rows
+        self.context = seen(chain, self.context, self.direction, since=since)
         new = ask(chain, rows, self.context, self.strategies, self.scorer, since=since)
         if self.chooser is not None:
             limits = self.settings.limits

@@ -24,6 +24,7 @@ from optiq.market.store import Store
 from optiq.run.asking import ask
 from optiq.run.backtest import Settings
 from optiq.run.choosing import Chooser, Decision
+from optiq.run.seeing import Direction, seen
 from optiq.run.shadow import Shadow, shadows
 from optiq.run.stored import fields_of, panels
 from optiq.trade.book import Records
@@ -88,9 +89,11 @@ def build_day(
     strategies: Sequence[Strategy],
     settings: Settings,
     chooser: Chooser,
+    direction: Direction | None = None,
 ) -> Lines:
     """Return the episodes of a stored day: the rows a paper session of that day would log."""
     chain, rows = panel.chain_only, panel.chain_rows
+    context = seen(chain, context, direction)
     decisions = chooser.decide(chain, rows, context, strategies, settings.limits)
     name = f"stored-{panel.underlying.lower()}-{panel.date}"
     origin = Origin(name, chooser.name, chooser.seed)
@@ -106,11 +109,12 @@ def build(
     settings: Settings,
     chooser: Chooser,
     advance: Callable[[int], None],
+    direction: Direction | None = None,
 ) -> int:
     """Write the episodes of stored days and return their number; ``advance`` is told of days."""
     count = 0
     for panel, context in panels(store, underlying, list(dates), fields_of(list(strategies))):
-        lines = build_day(panel, context, strategies, settings, chooser)
+        lines = build_day(panel, context, strategies, settings, chooser, direction)
         write(store.root, underlying, panel.date, lines, strategies)
         count += len(lines)
         advance(1)

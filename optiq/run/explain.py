@@ -17,6 +17,7 @@ from optiq.run.backtest import DayResult, Settings, backtest_day
 from optiq.run.choosing import chooser_named
 from optiq.run.recorded import TRADES, RecordedRun, session_days
 from optiq.run.row_by_row import RULE, bills, legs_of, quotes_at, rows_of
+from optiq.run.seeing import Direction
 from optiq.run.stored import fields_of
 from optiq.trade.book import PAISE, Records, Status
 from optiq.trade.exits import Reason
@@ -58,6 +59,7 @@ def retell(
     strategies: list[Strategy],
     settings: Settings,
     scorer: Scorer | None = None,
+    direction: Direction | None = None,
 ) -> Retold:
     """Read one of a run's days and walk it again as the run did."""
     underlying = run.summary["underlying"]
@@ -65,7 +67,16 @@ def retell(
     context = store.context(underlying, date)
     policy, seed = run.summary.get("policy"), run.summary.get("seed") or 0
     chooser = chooser_named(policy, strategies, seed) if policy else None
-    day = backtest_day(panel, context, strategies, settings, scorer, chooser, compare_instant=False)
+    day = backtest_day(
+        panel,
+        context,
+        strategies,
+        settings,
+        scorer,
+        chooser,
+        direction=direction,
+        compare_instant=False,
+    )
     return Retold(run, day, strategies, settings)
 
 

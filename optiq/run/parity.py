@@ -33,6 +33,7 @@ def prove(session: StoredSession, ensemble: Ensemble, run: Path | None = None) -
         ensemble.settings,
         ensemble.scorer,
         ensemble.chooser,
+        direction=ensemble.direction,
         compare_instant=False,
     )
     trades = to_table(day.result().trades()).to_pylist()

@@ -28,6 +28,8 @@ class Plan:
         Who chooses among them, and the seed of its draws.
     scorer
         The version of the scorer, empty without one.
+    direction
+        The version of the direction model, empty without one.
     """
 
     underlying: str
@@ -39,6 +41,7 @@ class Plan:
     policy: str = ""
     seed: int = 0
     scorer: str = ""
+    direction: str = ""
     context: Context = field(default_factory=Context)
 
     def told(self) -> dict[str, Any]:
@@ -59,7 +62,7 @@ class Plan:
             closes=np.array(told["closes"], np.float64),
             atm_iv=np.array(told["atm_iv"], np.float64),
         )
-        plain = {name: told[name] for name in _PLAIN}
+        plain = {name: told[name] for name in _PLAIN if name in told}
         return cls(
             date=dt.date.fromisoformat(told["date"]),
             strategies=tuple(told["strategies"]),
@@ -77,7 +80,7 @@ class Plan:
                 )
 
 
-_PLAIN = ("underlying", "feed", "has_book", "settings", "policy", "seed", "scorer")
+_PLAIN = ("underlying", "feed", "has_book", "settings", "policy", "seed", "scorer", "direction")
 
 
 def _nullable(values: np.ndarray[Any, Any]) -> list[float | None]:

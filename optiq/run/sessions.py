@@ -18,6 +18,7 @@ from optiq.run.day_in_progress import DayInProgress
 from optiq.run.journal import NAME, Event, Journal, read_journal
 from optiq.run.paper import OVER, PaperSession
 from optiq.run.plan import Plan
+from optiq.run.seeing import Direction
 from optiq.trade.strategies import Strategy
 
 FOLDER = "sessions"
@@ -26,12 +27,13 @@ CONFIG = "config.toml"
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Who trades: settings, strategies with their parameters, a scorer and a chooser if any."""
+    """Who trades: settings, strategies with their parameters, and models and a chooser if any."""
 
     settings: Settings
     strategies: Sequence[Strategy]
     scorer: Scorer | None = None
     chooser: Chooser | None = None
+    direction: Direction | None = None
 
 
 def day_of(plan: Plan, ensemble: Ensemble) -> DayInProgress:
@@ -45,6 +47,7 @@ def day_of(plan: Plan, ensemble: Ensemble) -> DayInProgress:
         has_book=plan.has_book,
         scorer=ensemble.scorer,
         chooser=ensemble.chooser,
+        direction=ensemble.direction,
     )
 
 

@@ -17,6 +17,7 @@ from optiq.run.asking import Scorer
 from optiq.run.backtest import Settings, backtest
 from optiq.run.choosing import Chooser
 from optiq.run.directory import RunDirectory
+from optiq.run.seeing import Direction
 from optiq.run.summary import Tally
 from optiq.trade.ledger import Columns
 from optiq.trade.strategies import Strategy
@@ -81,6 +82,7 @@ def backtest_stored(
     scorer: Scorer | None = None,
     chooser: Chooser | None = None,
     advance: Callable[[int], None] | None = None,
+    direction: Direction | None = None,
 ) -> Run:
     """Walk the stored days, write the run to ``out`` and return its figures.
 
@@ -89,12 +91,12 @@ def backtest_stored(
     started, tally = time.perf_counter(), Tally()
     days = panels(store, underlying, dates, fields_of(strategies))
     with RunDirectory(out) as directory:
-        for day in backtest(days, strategies, settings, scorer, chooser):
+        for day in backtest(days, strategies, settings, scorer, chooser, direction=direction):
             directory.add(day)
             tally.add(day)
             if advance is not None:
                 advance(1)
-        about = what_was_run(underlying, dates, strategies, chooser)
+        about = what_was_run(underlying, dates, strategies, chooser, direction)
         return complete(directory, tally, settings, about, started, config_toml)
 
 
@@ -103,6 +105,7 @@ def what_was_run(
     dates: list[dt.date],
     strategies: Sequence[Strategy],
     chooser: Chooser | None = None,
+    direction: Direction | None = None,
 ) -> dict[str, Any]:
     """Return what a summary says before its figures: the market, the sessions, who traded."""
     return {
@@ -114,6 +117,7 @@ def what_was_run(
         "strategy_sources": {s.name: s.source for s in strategies if s.source},
         "policy": chooser.name if chooser else None,
         "seed": chooser.seed if chooser else None,
+        "direction": None if direction is None else getattr(direction, "name", "a function"),
     }
 
 
