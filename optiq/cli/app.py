@@ -37,8 +37,8 @@ from optiq.cli import (
     sessions,
     simulate,
     strategies,
-    train_scorer,
     train_direction,
+    train_scorer,
 )
 from optiq.cli.output import console, write_json
 from optiq.errors import AccessError, CannotCreateError, OptiqError, StorageError
