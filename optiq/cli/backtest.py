@@ -18,6 +18,7 @@ from optiq.cli.options import (
     JsonOption,
     ModelsOption,
     PolicyOption,
+    ScorerOption,
     SeedOption,
     SetOption,
     StoreOption,
@@ -29,6 +30,12 @@ from optiq.cli.options import (
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="Folder of the run; without it, a new one in data/runs."),
+]
+InSampleOption = Annotated[
+    bool,
+    typer.Option(
+        "--in-sample", help="Let a scorer score days it learnt from; everything then says so."
+    ),
 ]
 CompareOption = Annotated[
     bool,
@@ -44,6 +51,8 @@ def backtest(
     to_date: ToOption = None,
     compare: CompareOption = False,
     policy: PolicyOption = None,
+    scorer: ScorerOption = None,
+    in_sample: InSampleOption = False,
     direction: DirectionOption = None,
     seed: SeedOption = 0,
     out: OutOption = None,
@@ -64,6 +73,7 @@ def backtest(
     from optiq.cli.settings import run_settings, sections_of
     from optiq.errors import InputError
     from optiq.learn.direction_serving import direction_named
+    from optiq.learn.served_scorer import scorer_named
     from optiq.market.schema import IST
     from optiq.market.store import Store
     from optiq.report.compare_table import show_comparison
@@ -83,6 +93,7 @@ def backtest(
     model = direction_named(models, direction, strategies)
     if model is not None and (learnt := model.in_sample(days)):
         warn(f"direction {model.name} has learnt from {learnt} of these sessions: in-sample")
+    served = scorer_named(models, scorer, days, underlying, in_sample=in_sample)
     if compare and chooser:
         raise InputError("--compare and --policy", "compare runs each strategy alone")
     if compare:
@@ -95,6 +106,7 @@ def backtest(
                 settings,
                 out or runs / f"{name}-compared",
                 lambda team: resolved_toml(sections_of(settings, team), folders),
+                scorer=served,
                 advance=advance,
                 direction=model,
             )
@@ -109,6 +121,7 @@ def backtest(
             settings,
             out or runs / name,
             resolved_toml(resolved, folders),
+            scorer=served,
             chooser=chooser,
             advance=advance,
             direction=model,

@@ -96,6 +96,7 @@ def explain(
     from optiq.cli.settings import run_settings
     from optiq.errors import InputError
     from optiq.learn.direction_serving import NONE, direction_named
+    from optiq.learn.served_scorer import scorer_named
     from optiq.market.store import Store
     from optiq.report.trade_story import show_refusal, show_trade
     from optiq.run.explain import explain_trade, find_trade, retell
@@ -115,7 +116,10 @@ def explain(
     settings, strategies, _ = run_settings(names, recorded.path / "config.toml", [], environ={})
     place = store or recorded.store or folder("store", STORE, config)
     model = direction_named(models, recorded.summary.get("direction") or NONE)
-    told = retell(Store(place), recorded, day, strategies, settings, direction=model)
+    scored = (recorded.summary.get("scorer") or {}).get("name")
+    index = recorded.summary["underlying"]
+    scorer = scorer_named(models, scored, [day], index, in_sample=True)
+    told = retell(Store(place), recorded, day, strategies, settings, scorer, direction=model)
     if decision is not None:
         order = find_order(told, decision)
         trade = trade_of(told, order)

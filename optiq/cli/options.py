@@ -193,4 +193,13 @@ DirectionOption = Annotated[
     ),
 ]
 """Use as ``direction: DirectionOption = None``."""
+ScorerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scorer",
+        metavar="champion|none|VERSION",
+        help="Rank orders by a scorer; champion: on each session the version then in force.",
+    ),
+]
+"""Use as ``scorer: ScorerOption = None``."""
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the policy's draws.")]

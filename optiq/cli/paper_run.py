@@ -16,6 +16,7 @@ from optiq.cli.options import (
     JsonOption,
     ModelsOption,
     PolicyOption,
+    ScorerOption,
     SeedOption,
     SetOption,
     StoreOption,
@@ -66,6 +67,7 @@ def paper_run(
     speed: SpeedOption = "max",
     session: SessionOption = None,
     policy: PolicyOption = None,
+    scorer: ScorerOption = None,
     direction: DirectionOption = None,
     seed: SeedOption = 0,
     snapshot_seconds: SnapshotOption = None,
@@ -89,6 +91,7 @@ def paper_run(
     from optiq.cli.paper_source import source_of
     from optiq.cli.settings import run_settings
     from optiq.learn.direction_serving import direction_named
+    from optiq.learn.served_scorer import scorer_named
     from optiq.report.paper_lines import PaperLines
     from optiq.report.tables import show_run
     from optiq.run.choosing import chooser_named
@@ -101,6 +104,7 @@ def paper_run(
     model = direction_named(models, direction, strategies)
     paces = {"snapshot": snapshot_seconds, "monitor": monitor_seconds, "stale_after": stale_after}
     with source_of(feed, store, underlying, date, speed, paces) as source:
+        served = scorer_named(models, scorer, [source.date], underlying)
         plan = Plan(
             underlying=underlying,
             date=source.date,
@@ -110,6 +114,7 @@ def paper_run(
             strategies=tokens(strategies),
             policy=policy or "",
             seed=seed,
+            scorer=(served.version(source.date) or "") if served else "",
             direction=(model.version(source.date) or "") if model else "",
             context=source.context,
         )
@@ -117,12 +122,13 @@ def paper_run(
         folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
         source.require_time(folder)
         lines = PaperLines(as_json=as_json)
-        team = Ensemble(settings, strategies, chooser=chooser, direction=model)
+        team = Ensemble(settings, strategies, served, chooser, model)
         with opened(folder, plan, team) as paper:
             lines.begin(paper)
             if not paper.is_over:
                 paper.run(source.rows(paper), [lines])
             summary = kept(paper, folder, plan)
+            summary["scorer"] = served.told([source.date]) if served else None
             summary["episodes"] = log_episodes(store, folder.name, paper.day, seed)
         summary["stored"] = source.keep(folder)
 

@@ -34,6 +34,7 @@ def parity(
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
     from optiq.learn.direction_serving import NONE, direction_named
+    from optiq.learn.served_scorer import scorer_named
     from optiq.run.choosing import chooser_named
     from optiq.run.parity import prove
     from optiq.run.sessions import CONFIG, FOLDER, Ensemble, read_session
@@ -43,7 +44,9 @@ def parity(
     plan = stored.plan
     chooser = chooser_named(plan.policy, strategies, plan.seed) if plan.policy else None
     model = direction_named(models, plan.direction or NONE)
-    team = Ensemble(settings, strategies, chooser=chooser, direction=model)
+    day, name = [plan.date], plan.scorer or None
+    scorer = scorer_named(models, name, day, plan.underlying, in_sample=True)
+    team = Ensemble(settings, strategies, scorer, chooser, model)
     result = prove(stored, team, run)
     emit(
         result,

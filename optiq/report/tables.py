@@ -92,6 +92,20 @@ def warnings(summary: dict[str, Any]) -> list[str]:
     lines = list(summary["notes"])
     if summary["filled_on_deciding_quote"]:
         lines.insert(0, "filled on the deciding quote: latency_s = 0 cannot be had in a market")
+    return [*about_scorer(summary.get("scorer")), *lines]
+
+
+def about_scorer(scorer: dict[str, Any] | None) -> list[str]:
+    """Return what must be known of the scores of a run; nothing without a scorer."""
+    if scorer is None:
+        return []
+    lines, name = [], scorer["name"]
+    if scorer["standing"] == "in-sample":
+        lines.append(f"IN-SAMPLE: scorer {name} has learnt from these sessions; no evidence")
+    if scorer["standing"] == "provisional":
+        lines.append(f"scores by scorer {name}, provisional: it was never promoted")
+    if scorer["unscored"]:
+        lines.append(f"no scorer was in force on {counted(scorer['unscored'], 'session')}")
     return lines
 
 

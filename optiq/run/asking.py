@@ -14,8 +14,8 @@ from optiq.trade.book import Records, queue
 from optiq.trade.orders import Orders
 from optiq.trade.strategies import Strategy
 
-Scorer = Callable[[Panel, Context, Orders], FloatArray]
-"""Scores 0 to 100 for each order, NaN where it cannot say."""
+Scorer = Callable[[Panel, Context, Orders], FloatArray | None]
+"""Scores 0 to 100 for each order, NaN where it cannot say; None: no scorer serves that session."""
 
 
 def ask(
@@ -41,9 +41,20 @@ def ask(
     """
     asked = [strategy.entries(chain, context) for strategy in strategies]
     new = asked if since == 0 else [orders.take(orders.row >= since) for orders in asked]
-    scores = None if scorer is None else [scorer(chain, context, orders) for orders in new]
+    scores = _scores(chain, context, new, scorer)
     records = queue([replace(orders, row=rows[orders.row]) for orders in new], scores)
     earlier: AnyArray = np.array([len(a) - len(n) for a, n in zip(asked, new, strict=True)])
     if since and len(records):
         records["index"] += earlier[records["strategy"]].astype(np.int32)
     return records
+
+
+def _scores(
+    chain: Panel, context: Context, asked: Sequence[Orders], scorer: Scorer | None
+) -> list[FloatArray] | None:
+    """Return each strategy's scores, or None where orders rank by their own strength."""
+    if scorer is None:
+        return None
+    said = [scorer(chain, context, orders) for orders in asked]
+    known = [scores for scores in said if scores is not None]
+    return known if len(known) == len(said) else None

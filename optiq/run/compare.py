@@ -93,7 +93,9 @@ def compare_stored(
                 advance(1)
         lines = []
         for part in parts:
-            about = what_was_run(underlying, dates, part.strategies, direction=direction)
+            about = what_was_run(
+                underlying, dates, part.strategies, direction=direction, scorer=scorer
+            )
             config = describe(part.strategies)
             run = complete(part.directory, part.tally, settings, about, started, config)
             lines.append(_line(part, run))

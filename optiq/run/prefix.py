@@ -60,7 +60,9 @@ def scores_of(name: str, scorer: Scorer, strategy: Strategy) -> Subject:
 
     def say(panel: Panel, context: Context) -> Said:
         orders = strategy.entries(panel, context)
-        return of_scores(panel, orders, scorer(panel, context, orders))
+        scores = scorer(panel, context, orders)
+        none = np.full(len(orders), np.nan)
+        return of_scores(panel, orders, none if scores is None else scores)
 
     return Subject(f"scorer {name!r} on {strategy.name!r}", say)
 

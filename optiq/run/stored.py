@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from optiq.errors import InputError, MissingDataError
 from optiq.market.context import Context
@@ -23,6 +23,14 @@ from optiq.trade.ledger import Columns
 from optiq.trade.strategies import Strategy
 
 COMMON_FIELDS = ("ltp", "bid", "ask")
+
+
+@runtime_checkable
+class Told(Protocol):
+    """A model that knows what a reader of its results must."""
+
+    def told(self, sessions: Sequence[dt.date]) -> dict[str, Any]:
+        """Return its name, its standing and which versions served on how many sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ def backtest_stored(
             tally.add(day)
             if advance is not None:
                 advance(1)
-        about = what_was_run(underlying, dates, strategies, chooser, direction)
+        about = what_was_run(underlying, dates, strategies, chooser, direction, scorer)
         return complete(directory, tally, settings, about, started, config_toml)
 
 
@@ -106,8 +114,12 @@ def what_was_run(
     strategies: Sequence[Strategy],
     chooser: Chooser | None = None,
     direction: Direction | None = None,
+    scorer: Scorer | None = None,
 ) -> dict[str, Any]:
-    """Return what a summary says before its figures: the market, the sessions, who traded."""
+    """Return what a summary says before its figures: the market, the sessions, who traded.
+
+    A scorer that can tell of itself (`Told`) says which versions served.
+    """
     return {
         "underlying": underlying,
         "from": dates[0].isoformat(),
@@ -117,6 +129,7 @@ def what_was_run(
         "strategy_sources": {s.name: s.source for s in strategies if s.source},
         "policy": chooser.name if chooser else None,
         "seed": chooser.seed if chooser else None,
+        "scorer": scorer.told(dates) if isinstance(scorer, Told) else None,
         "direction": None if direction is None else getattr(direction, "name", "a function"),
     }
 
