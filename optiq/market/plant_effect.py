@@ -78,10 +78,13 @@ class Effect:
     ----------
     interest, gathering
         Added to the log of the puts' open interest over the calls', half to either, and to the log
-        of all open interest. Both are 0 at the last row, so that the next session finds the book
-        as it would have been.
+        of all open interest. What is left of them at the last row stays in the book.
+    interest_of
+        The former, from the values of the signal.
     skew
         Added to the slope of the smile.
+    volatility
+        Added to the log of every implied volatility.
     activity
         Added to the log of the puts' volume over the calls', half to either.
     truth
@@ -91,8 +94,10 @@ class Effect:
     signal: HiddenSignal | None = None
     drift: BlockDrift | None = None
     interest: FloatArray | None = None
+    interest_of: Callable[[FloatArray], FloatArray] | None = None
     gathering: FloatArray | None = None
     skew: FloatArray | None = None
+    volatility: FloatArray | None = None
     activity: FloatArray | None = None
     truth: Mapping[str, AnyArray] = field(default_factory=dict)
 
@@ -120,6 +125,12 @@ class Hours:
         return np.arange(self.n_rows, dtype=np.float64)[::-1] * self.row_minutes
 
 
+def blocks(hours: Hours, minutes: float) -> IntArray:
+    """Return which block of so many minutes each row begins in, (n_rows,) from 0."""
+    block: IntArray = np.floor(hours.minute / minutes + 1e-9).astype(np.int64)
+    return block
+
+
 def block_drift(
     hours: Hours, block_minutes: float, gain_per_minute: float, rng: np.random.Generator
 ) -> BlockDrift:
@@ -127,18 +138,10 @@ def block_drift(
 
     A drift grows with time, a deviation with its square root.
     """
-    block: IntArray = np.floor(hours.minute / block_minutes + 1e-9).astype(np.int64)
-    return BlockDrift(
-        gain=gain_per_minute * math.sqrt(hours.row_minutes),
-        block=block,
-        direction=coins(int(block[-1]) + 1, rng)[block],
-    )
-
-
-def coins(n: int, rng: np.random.Generator) -> FloatArray:
-    """Return +1 or -1 by a fair coin, (n,), drawn one after the other."""
-    tossed: FloatArray = np.where(rng.random(n) < 0.5, -1.0, 1.0)
-    return tossed
+    block = blocks(hours, block_minutes)
+    coins = np.where(rng.random(int(block[-1]) + 1) < 0.5, -1.0, 1.0)
+    gain = gain_per_minute * math.sqrt(hours.row_minutes)
+    return BlockDrift(gain=gain, block=block, direction=coins[block])
 
 
 def approach(target: FloatArray, row_minutes: float, minutes: float) -> FloatArray:

@@ -7,6 +7,7 @@ crowd up and let the index follow the one reading or the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from optiq.market.plant_effect import (
     Seeds,
     approach,
     block_drift,
-    coins,
+    blocks,
 )
 from optiq.market.schema import FloatArray
 
@@ -98,8 +99,8 @@ class Regimes:
     strength: float
     regimes: tuple[str, ...] = (CROWD, FLOW, TREND)
     block_minutes: float = 75.0
-    gain_per_minute: float = 0.07
-    trend: float = 1.7
+    gain_per_minute: float = 0.10
+    trend: float = 1.3
     trend_minutes: float = 187.5
     swell: float = 0.15
     traces: Traces = Traces()
@@ -141,18 +142,22 @@ class Regimes:
 
 @dataclass(frozen=True, slots=True)
 class Nonlinear:
-    """The index drifts by the product of two marks, each of which says nothing alone.
+    """The index drifts by the product of two marks, and no line through either says which way.
 
-    Puts abound all day, so `pcr_reversal` always buys the call and `institutional_oi` the put. One
-    mark is the skew, drawn anew every ``block_minutes``, the other the puts' share of volume, drawn
-    each session. Where both are high or both low the index rises and `pcr_reversal` is the best;
-    else it falls and `institutional_oi` is. Strength 1 is a drift of 0.07 standard deviations of a
-    minute, every minute.
+    Puts abound all day, so `pcr_reversal` always buys the call and `institutional_oi` the put. Both
+    marks are drawn anew every ``block_minutes``. The skew is low, middling or high (1 : 2 : 1), and
+    open interest swells by ``swell`` a block (three times in four) or shrinks. While it swells, the
+    index rises at either extreme of the skew and falls in its middle; while it shrinks, the other
+    way round. So neither the mean nor the slope over either mark tells anything, nor the slope
+    over both; a tree sees half of it at its first two cuts, on the skew, and all with the third.
+
+    Strength 1 is a drift of ``gain_per_minute`` standard deviations of a minute, every minute.
     """
 
     strength: float
     block_minutes: float = 75.0
-    gain_per_minute: float = 0.07
+    gain_per_minute: float = 0.10
+    swell: float = 0.30
     traces: Traces = Traces()
     name: str = "nonlinear"
 
@@ -160,20 +165,21 @@ class Nonlinear:
         """Return the session's marks and the drift that is their product."""
         if self.strength == 0.0:
             return Effect()
-        rng = seeds(f"plant {self.name} plan")
-        whole = np.ones(hours.n_rows)
-        activity = whole * coins(1, rng)
-        gain = self.strength * self.gain_per_minute
-        marked = block_drift(hours, self.block_minutes, gain, rng)
-        rises = marked.direction * activity
+        block = blocks(hours, self.block_minutes)
+        drawn = seeds(f"plant {self.name} plan").random((int(block[-1]) + 1, 2))[block]
+        skew = np.select([drawn[:, 0] < 0.25, drawn[:, 0] < 0.75], [-1.0, 0.0], 1.0)
+        swelling = np.where(drawn[:, 1] < 0.75, 1.0, -1.0)
+        rises = np.where(skew == 0.0, -swelling, swelling)
+        gain = self.strength * self.gain_per_minute * math.sqrt(hours.row_minutes)
+        gathered = np.cumsum(swelling) * (self.swell * hours.row_minutes / self.block_minutes)
         return Effect(
-            drift=BlockDrift(marked.gain, marked.block, rises),
-            interest=self.traces.crowd_of(whole, hours),
-            skew=self.traces.skew_of(marked.direction, hours),
-            activity=self.traces.activity * activity,
+            drift=BlockDrift(gain, block, rises),
+            interest=self.traces.crowd_of(np.ones(hours.n_rows), hours),
+            gathering=gathered * self.traces.leaves(hours),
+            skew=self.traces.skew_of(skew, hours),
             truth={
-                "mark_skew": marked.direction,
-                "mark_activity": activity,
+                "mark_skew": skew,
+                "mark_swelling": swelling,
                 "best_strategy": np.where(rises > 0, CROWD, FLOW),
             },
         )

@@ -18,6 +18,7 @@ from optiq.market.plant_effect import (
     long_run_variance,
 )
 from optiq.market.planted_choices import Nonlinear, Regimes
+from optiq.market.planted_forecasts import InterestLead, VolatilityReversion
 
 __all__ = [
     "CHOICES",
@@ -25,10 +26,12 @@ __all__ = [
     "BlockDrift",
     "Effect",
     "HiddenSignal",
+    "InterestLead",
     "Momentum",
     "Nonlinear",
     "Plant",
     "Regimes",
+    "VolatilityReversion",
     "long_run_variance",
     "read_plant",
 ]
@@ -88,6 +91,8 @@ PLANTS: Mapping[str, Callable[[float], Plant]] = {
     "momentum": Momentum,
     "regimes": Regimes,
     "nonlinear": Nonlinear,
+    "oi_lead": InterestLead,
+    "iv_reversion": VolatilityReversion,
 }
 """The plants by name; each is made from its strength."""
 

@@ -127,13 +127,19 @@ def simulate_day(
         (chain.closes[:, None] - ts) / np.timedelta64(1, "m"),
         simulation.laws.spot,
         simulation.laws.surface,
-        plan.skew,
+        surface.Strain(plan.skew, plan.volatility),
     )
     minutes = session.close_minute - session.open_minute
     hour = spot.hours_pulse(minutes, simulation.row_seconds)
     fields = quoted_fields(simulation, chain, options, path, hour, plan.activity, seeds)
     before, lots = open_interest(
-        simulation, chain, options, fields["volume"], state.open_interest, plan.interest, seeds
+        simulation,
+        chain,
+        options,
+        fields["volume"],
+        state.open_interest,
+        plan.interest(path.latent),
+        seeds,
     )
     fields |= interest_fields(chain, before, lots)
     kept = quotes.kept_rows(len(ts), seeds("recorder")) & ~_in_breaks(session, ts)

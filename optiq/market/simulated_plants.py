@@ -33,21 +33,32 @@ class Planted:
         """The drifts that go by blocks, of those plants that have one."""
         return [effect.drift for effect in self.effects if effect.drift is not None]
 
-    @property
-    def interest(self) -> tuple[FloatArray, FloatArray] | None:
-        """Added to the log of the calls' and of the puts' open interest, (n_rows,), or None."""
-        leaning = self._sum(lambda effect: effect.interest)
+    def interest(self, latent: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Return what is added to the log of the calls' and of the puts' open interest, or None.
+
+        (n_rows,) each; ``latent`` (n_signals, n_rows) are the signals' values.
+        """
         gathering = self._sum(lambda effect: effect.gathering)
+        leaning = self._sum(lambda effect: effect.interest)
+        followed = [e.interest_of for e in self.effects if e.signal is not None]
+        for value, follow in zip(latent, followed, strict=True):
+            if follow is not None:
+                leaning = follow(value) + (0.0 if leaning is None else leaning)
         if leaning is None and gathering is None:
             return None
-        half = 0.0 if leaning is None else 0.5 * leaning
         both = np.zeros(1) if gathering is None else gathering
+        half = np.zeros(1) if leaning is None else 0.5 * leaning
         return both - half, both + half
 
     @property
     def skew(self) -> FloatArray | None:
         """Added to the slope of the smile, (n_rows,) or None."""
         return self._sum(lambda effect: effect.skew)
+
+    @property
+    def volatility(self) -> FloatArray | None:
+        """Added to the log of every implied volatility, (n_rows,) or None."""
+        return self._sum(lambda effect: effect.volatility)
 
     @property
     def activity(self) -> FloatArray | None:

@@ -73,6 +73,20 @@ class Surface:
     skew: FloatArray
 
 
+@dataclass(frozen=True)
+class Strain:
+    """What plants do to a session's surface, (n_rows,) each or None where nothing.
+
+    Added to the slope of the smile, and to the log of every implied volatility.
+    """
+
+    skew: FloatArray | None = None
+    volatility: FloatArray | None = None
+
+
+NO_STRAIN = Strain()
+
+
 def next_mood(mood: Mood, law: SurfaceLaw, rng: np.random.Generator) -> Mood:
     """Return the next session's skew and carry."""
     tilt, carry = rng.standard_normal(2)
@@ -89,13 +103,12 @@ def session_surface(
     minutes_left: FloatArray,
     spot_law: SpotLaw,
     law: SurfaceLaw,
-    leaning: FloatArray | None = None,
+    strain: Strain = NO_STRAIN,
 ) -> Surface:
     """Return the surface of a session.
 
     ``sessions_left`` (n_expiries,) counts the sessions after this one up to the expiry;
-    ``minutes_left`` (n_expiries, n_rows) are calendar minutes to its close; ``leaning`` (n_rows,)
-    is added to the slope of the smile.
+    ``minutes_left`` (n_expiries, n_rows) are calendar minutes to its close.
     """
     today = path.share.sum() - np.cumsum(path.share)
     today = np.maximum(today, 0.0)
@@ -103,11 +116,14 @@ def session_surface(
     nearness = np.exp(-(today + sessions_left[:, None]) / law.fade_sessions)
     carry = mood.carry * minutes_left / MINUTES_PER_YEAR
     skew = mood.tilt * (law.skew_far + (law.skew_near - law.skew_far) * nearness)
+    variance = law.variance_premium * spot_law.session_deviation**2 * units
+    if strain.volatility is not None:
+        variance = variance * np.exp(2.0 * strain.volatility)
     return Surface(
         forward=path.level * np.exp(carry),
-        variance=law.variance_premium * spot_law.session_deviation**2 * units,
+        variance=variance,
         smile=law.smile_far + (law.smile_near - law.smile_far) * nearness,
-        skew=skew if leaning is None else skew + leaning,
+        skew=skew if strain.skew is None else skew + strain.skew,
     )
 
 
