@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,11 +21,11 @@ from optiq.market import simulated_spot as spot
 from optiq.market import simulated_surface as surface
 from optiq.market.calendar import Session
 from optiq.market.panel import minute_of_day
-from optiq.market.plant_effect import Hours, Seeds
 from optiq.market.schema import UNDERLYINGS, AnyArray, BoolArray, FloatArray, TimeArray
 from optiq.market.simulated_chain import Chain, list_chain
+from optiq.market.simulated_index import IndexDay, index_day, options_of, seeds_of, stream
 from optiq.market.simulated_interest import ContractKey
-from optiq.market.simulated_plants import Planted, planted
+from optiq.market.simulated_plants import Planted
 from optiq.market.simulated_settings import FIRST_LEVEL, Simulation
 from optiq.market.simulated_tape import (
     as_columns,
@@ -73,6 +73,15 @@ def simulate_days(simulation: Simulation) -> Iterator[SimulatedDay]:
         yield day
 
 
+def index_days(simulation: Simulation) -> Iterator[IndexDay]:
+    """Yield the index of the same sessions, its hidden state and nothing else: milliseconds."""
+    state = first_state(simulation)
+    for session in sessions_of(simulation):
+        day = index_day(simulation, session, state.weather, state.mood)
+        state = replace(state, weather=day.weather, mood=day.mood)
+        yield day
+
+
 def sessions_of(simulation: Simulation) -> list[Session]:
     """Return the sessions asked for; a Muhurat evening whose hours nobody knows is left out."""
     found: list[Session] = []
@@ -95,7 +104,7 @@ def _known_session(date: dt.date, underlying: str) -> list[Session]:
 
 def first_state(simulation: Simulation) -> MarketState:
     """Return the market on the evening before its first session."""
-    rng = _stream([simulation.seed, UNDERLYINGS.index(simulation.underlying)], "first")
+    rng = stream([simulation.seed, UNDERLYINGS.index(simulation.underlying)], "first")
     law = simulation.laws.spot
     nudge, log_volatility, regime = rng.standard_normal(3).tolist()
     return MarketState(
@@ -113,25 +122,12 @@ def simulate_day(
     simulation: Simulation, session: Session, state: MarketState
 ) -> tuple[SimulatedDay, MarketState]:
     """Return one session and the state after it."""
-    seeds = _seeds_of(simulation, session.date)
-    hours = Hours(_rows_in(session, simulation.row_seconds), simulation.row_seconds)
-    plan = planted(simulation.plants, hours, seeds)
-    path, regime = _path_of(simulation, session, state, plan, seeds)
-    mood = surface.next_mood(state.mood, simulation.laws.surface, seeds("mood"))
+    seeds = seeds_of(simulation, session.date)
+    index = index_day(simulation, session, state.weather, state.mood)
+    path, plan, ts = index.path, index.plan, index.ts
     chain = list_chain(simulation, session.date, path.opening)
-    ts = row_times(session, len(path.level), simulation.row_seconds)
-    options = surface.session_surface(
-        path,
-        mood,
-        chain.sessions_left,
-        (chain.closes[:, None] - ts) / np.timedelta64(1, "m"),
-        simulation.laws.spot,
-        simulation.laws.surface,
-        surface.Strain(plan.skew, plan.volatility),
-    )
-    minutes = session.close_minute - session.open_minute
-    hour = spot.hours_pulse(minutes, simulation.row_seconds)
-    fields = quoted_fields(simulation, chain, options, path, hour, plan.activity, seeds)
+    options = options_of(simulation, index, path, chain)
+    fields = quoted_fields(simulation, chain, options, path, index.hour, plan.activity, seeds)
     before, lots = open_interest(
         simulation,
         chain,
@@ -150,40 +146,8 @@ def simulate_day(
         as_columns(chain, ts, path.level, fields, kept, missing),
         {name: values[kept] for name, values in truth.items()},
     )
-    weather = spot.Weather(float(path.level[-1]), float(path.log_volatility[-1]), regime)
     after = _interest_after(state, chain, lots, session.date)
-    return day, MarketState(weather, mood, after)
-
-
-def _rows_in(session: Session, row_seconds: float) -> int:
-    return int((session.close_minute - session.open_minute) * 60.0 / row_seconds)
-
-
-def _path_of(
-    simulation: Simulation, session: Session, state: MarketState, plan: Planted, seeds: Seeds
-) -> tuple[spot.SpotPath, int]:
-    """Return the index's path and the trend that the night brought."""
-    law = simulation.laws.spot
-    opening = spot.overnight(state.weather, law, seeds("night"))
-    minutes = session.close_minute - session.open_minute
-    path = spot.session_path(
-        opening,
-        spot.variance_shares(minutes, simulation.row_seconds, law),
-        law,
-        plan.signals,
-        simulation.horizon_rows,
-        seeds("spot"),
-        plan.own_noise,
-        plan.drifts,
-    )
-    return path, opening.regime
-
-
-def row_times(session: Session, n_rows: int, row_seconds: float) -> TimeArray:
-    """Return the snapshots' moments, the last on the close where the rows divide the session."""
-    steps = np.round(np.arange(1, n_rows + 1) * row_seconds * 1e6).astype("timedelta64[us]")
-    times: TimeArray = session.open_utc + steps
-    return times
+    return day, MarketState(index.weather, index.mood, after)
 
 
 def _in_breaks(session: Session, ts: TimeArray) -> BoolArray:
@@ -217,12 +181,3 @@ def _truth_of(
         "log_volatility": path.log_volatility,
         **plan.truth(path.latent),
     }
-
-
-def _seeds_of(simulation: Simulation, date: dt.date) -> Seeds:
-    index = UNDERLYINGS.index(simulation.underlying)
-    return lambda part: _stream([simulation.seed, index, date.toordinal()], part)
-
-
-def _stream(entropy: list[int], part: str) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence([*entropy, *part.encode()]))

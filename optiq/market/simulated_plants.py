@@ -19,6 +19,7 @@ class Planted:
     ``own_noise`` (n_signals, n_rows) feeds the hidden signals with what the index does not show.
     """
 
+    hours: Hours
     names: tuple[str, ...]
     effects: tuple[Effect, ...]
     own_noise: FloatArray
@@ -95,6 +96,7 @@ def planted(plants: Sequence[Plant], hours: Hours, seeds: Seeds) -> Planted:
         if effect.signal is not None
     ]
     return Planted(
+        hours=hours,
         names=tuple(plant.name for plant in plants),
         effects=tuple(effects),
         own_noise=np.reshape(noise, (len(noise), hours.n_rows)),

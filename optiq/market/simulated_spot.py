@@ -172,8 +172,8 @@ def session_path(
     """Walk the index through a session; ``own_noise`` (n_signals, n_rows) feeds the signals."""
     shock = rng.standard_normal(len(share))
     fresh = rng.standard_normal(len(share))
-    jump = _jumps(share, law, rng)
-    before, latent = _hidden(signals, shock, own_noise)
+    jump = row_jumps(share, law, rng)
+    before, latent = hidden_signals(signals, shock, own_noise, np.zeros(len(signals)))
     calm = law.session_deviation * np.sqrt(
         share * (1.0 - law.jump_share) / long_run_variance(signals, drifts)
     )
@@ -188,7 +188,7 @@ def session_path(
         (fresh * np.sqrt(share)).tolist(),
         share.tolist(),
     )
-    returns, log_volatility, scale, toll = _walk(opening.log_volatility, law, lag, moves)
+    returns, log_volatility, scale, toll = walk_rows([opening.log_volatility] * lag, law, moves)
     return SpotPath(
         opening=opening.level,
         level=opening.level * np.exp(np.cumsum(returns)),
@@ -201,11 +201,11 @@ def session_path(
     )
 
 
-def _jumps(share: FloatArray, law: SpotLaw, rng: np.random.Generator) -> FloatArray:
+def row_jumps(share: FloatArray, law: SpotLaw, rng: np.random.Generator) -> FloatArray:
     """Return the sum of each row's jumps in session deviations, mostly 0."""
     mean, deviation = law.jump_size
     count = rng.poisson(jump_rate(share, law))
-    unit = rng.standard_normal(len(share))
+    unit = rng.standard_normal(share.shape)
     jumps: FloatArray = count * mean + np.sqrt(count) * deviation * unit
     return jumps
 
@@ -215,25 +215,27 @@ def jump_rate(share: FloatArray, law: SpotLaw) -> FloatArray:
     return law.jumps * share
 
 
-def _hidden(
-    signals: Sequence[HiddenSignal], shock: FloatArray, own_noise: FloatArray
+def hidden_signals(
+    signals: Sequence[HiddenSignal], shock: FloatArray, own_noise: FloatArray, first: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the signals before and after each row, (n_signals, n_rows) both; 0 at the open."""
+    """Return the signals before and after each row, (n_signals, n_rows) both, from ``first``."""
     after = np.zeros((len(signals), len(shock)))
     for index, signal in enumerate(signals):
         own = math.sqrt(1.0 - signal.echo**2) * own_noise[index]
-        state = 0.0
+        state = float(first[index])
         for row, news in enumerate((signal.news * (signal.echo * shock + own)).tolist()):
             state = signal.persistence * state + news
             after[index, row] = state
-    before = np.hstack([np.zeros((len(signals), 1)), after[:, :-1]])
+    before = np.hstack([first[:, None], after[:, :-1]])
     return before, after
 
 
-def _walk(
-    log_volatility: float, law: SpotLaw, lag: int, moves: tuple[list[float], ...]
+def walk_rows(
+    history: list[float], law: SpotLaw, moves: tuple[list[float], ...]
 ) -> tuple[FloatArray, ...]:
     """Return each row's log return, the log of volatility after it, its factor and its toll.
+
+    ``history`` is the log of volatility after each row whose turn is still to come, now the last.
 
     Plain floats: each row needs the row before, and a loop of floats beats one of array elements.
     """
@@ -241,7 +243,7 @@ def _walk(
     own = law.volatility_of_volatility * math.sqrt(1.0 - law.leverage**2)
     forget = math.log(law.memory)
     mean, deviation = (law.session_deviation * part for part in law.jump_size)
-    history = [log_volatility] * lag
+    lag, log_volatility = len(history), history[-1]
     returns, scales, tolls = [], [], []
     for row, (shock, calm, jump, fresh, share) in enumerate(zip(*moves, strict=True)):
         scale = math.exp(history[row])
