@@ -259,7 +259,7 @@ def test_implied_volatility_comes_back_as_foretold() -> None:
     residual = np.concatenate([day.truth["latent_iv_reversion"] for day in days])
     assert residual.std() == pytest.approx(0.04, rel=0.15)
     minutes, rng = 15.0, np.random.default_rng(3)
-    x = [plant.effect(Hours(375, 60.0), lambda _: rng).volatility for _ in range(400)]
+    x = [plant.effect(Hours(375, 60.0), lambda _: rng).volatility.value for _ in range(400)]
     now = np.array([path[::30][:-1] for path in x]).ravel()
     ahead = np.array([path[15::30] for path in x]).ravel()[: len(now)]
     expected, came = plant.expected_change(now, minutes), ahead - now

@@ -71,6 +71,41 @@ class BlockDrift:
 
 
 @dataclass(frozen=True)
+class Residual:
+    """What implied volatilities have of their own: a stationary process of mean 0.
+
+    Attributes
+    ----------
+    value : (n_rows,)
+        Added to the log of every implied volatility.
+    deviation, persistence
+        Of the process, the latter from row to row.
+    """
+
+    value: FloatArray
+    deviation: float
+    persistence: float
+
+    def futures(self, row: int, n: int, rng: np.random.Generator) -> FloatArray:
+        """Return ``n`` ways for it to go on after ``row``, (n, n_rows) with the past it had."""
+        noise = rng.standard_normal((n, len(self.value) - row))
+        noise[:, 0] = self.value[row] / self.deviation if self.deviation else 0.0
+        ahead = self.deviation * autoregression(noise, self.persistence)
+        past = np.broadcast_to(self.value[:row], (n, row))
+        return np.concatenate([past, ahead], axis=1)
+
+
+def autoregression(noise: FloatArray, persistence: float) -> FloatArray:
+    """Return processes (..., n_rows) of mean 0 and variance 1 that start at their first noise."""
+    from scipy.signal import lfilter
+
+    news = math.sqrt(1.0 - persistence**2) * noise
+    news[..., 0] = noise[..., 0]
+    process: FloatArray = lfilter([1.0], [1.0, -persistence], news)
+    return process
+
+
+@dataclass(frozen=True)
 class Effect:
     """What one plant does in one session; arrays are (n_rows,), None where it does nothing.
 
@@ -84,7 +119,7 @@ class Effect:
     skew
         Added to the slope of the smile.
     volatility
-        Added to the log of every implied volatility.
+        What implied volatilities have of their own.
     activity
         Added to the log of the puts' volume over the calls', half to either.
     truth
@@ -97,7 +132,7 @@ class Effect:
     interest_of: Callable[[FloatArray], FloatArray] | None = None
     gathering: FloatArray | None = None
     skew: FloatArray | None = None
-    volatility: FloatArray | None = None
+    volatility: Residual | None = None
     activity: FloatArray | None = None
     truth: Mapping[str, AnyArray] = field(default_factory=dict)
 

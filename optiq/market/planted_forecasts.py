@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from optiq.market.plant_effect import Effect, HiddenSignal, Hours, Seeds
+from optiq.market.plant_effect import (
+    Effect,
+    HiddenSignal,
+    Hours,
+    Residual,
+    Seeds,
+    autoregression,
+)
 from optiq.market.schema import FloatArray
 
 
@@ -76,12 +83,11 @@ class VolatilityReversion:
         if self.strength == 0.0:
             return Effect()
         noise = seeds(f"plant {self.name} plan").standard_normal(hours.n_rows)
-        residual = (
-            self.strength
-            * self.deviation
-            * autoregression(noise, self.persistence(hours.row_minutes))
+        kept, deviation = self.persistence(hours.row_minutes), self.strength * self.deviation
+        value = deviation * autoregression(noise, kept)
+        return Effect(
+            volatility=Residual(value, deviation, kept), truth={f"latent_{self.name}": value}
         )
-        return Effect(volatility=residual, truth={f"latent_{self.name}": residual})
 
     def expected_change(self, residual: FloatArray, minutes: float) -> FloatArray:
         """Return the best forecast of the residual's change over so many minutes.
@@ -99,13 +105,3 @@ class VolatilityReversion:
         spread = math.sqrt(1.0 - self.persistence(minutes) ** 2) * self.strength * self.deviation
         chance: FloatArray = ndtr(self.expected_change(residual, minutes) / spread)
         return chance
-
-
-def autoregression(noise: FloatArray, persistence: float) -> FloatArray:
-    """Return a process of mean 0 and variance 1, stationary from its first value on."""
-    from scipy.signal import lfilter
-
-    news = math.sqrt(1.0 - persistence**2) * noise
-    news[0] = noise[0]
-    process: FloatArray = lfilter([1.0], [1.0, -persistence], news)
-    return process

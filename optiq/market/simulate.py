@@ -126,7 +126,7 @@ def simulate_day(
     index = index_day(simulation, session, state.weather, state.mood)
     path, plan, ts = index.path, index.plan, index.ts
     chain = list_chain(simulation, session.date, path.opening)
-    options = options_of(simulation, index, path, chain)
+    options = options_of(simulation, index, path, chain, plan.volatility)
     fields = quoted_fields(simulation, chain, options, path, index.hour, plan.activity, seeds)
     before, lots = open_interest(
         simulation,

@@ -75,9 +75,16 @@ def row_times(session: Session, n_rows: int, row_seconds: float) -> TimeArray:
 
 
 def options_of(
-    simulation: Simulation, index: IndexDay, path: spot.SpotPath, chain: Chain
+    simulation: Simulation,
+    index: IndexDay,
+    path: spot.SpotPath,
+    chain: Chain,
+    volatility: FloatArray | None,
 ) -> surface.Surface:
-    """Return the surface of a session, were ``path`` the way the index took."""
+    """Return the surface of a session, were ``path`` the way the index took.
+
+    ``volatility`` (n_rows,) is added to the log of every implied volatility.
+    """
     return surface.session_surface(
         path,
         index.mood,
@@ -85,7 +92,7 @@ def options_of(
         (chain.closes[:, None] - index.ts) / np.timedelta64(1, "m"),
         simulation.laws.spot,
         simulation.laws.surface,
-        surface.Strain(index.plan.skew, index.plan.volatility),
+        surface.Strain(index.plan.skew, volatility),
     )
 
 

@@ -59,7 +59,12 @@ class Planted:
     @property
     def volatility(self) -> FloatArray | None:
         """Added to the log of every implied volatility, (n_rows,) or None."""
-        return self._sum(lambda effect: effect.volatility)
+        return self._sum(lambda effect: effect.volatility.value if effect.volatility else None)
+
+    def volatility_futures(self, row: int, n: int, rng: np.random.Generator) -> FloatArray | None:
+        """Return ``n`` ways for `volatility` to go on after ``row``, (n, n_rows) or None."""
+        strays = [effect.volatility for effect in self.effects if effect.volatility is not None]
+        return np.sum([s.futures(row, n, rng) for s in strays], axis=0) if strays else None
 
     @property
     def activity(self) -> FloatArray | None:

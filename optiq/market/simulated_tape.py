@@ -46,8 +46,8 @@ def quoted_fields(
     depth = _depth(chain, options)
     minutes = simulation.row_seconds / 60.0
     busy = minutes * quotes.activity(depth, chain.is_nearest, hour, law)
-    busy = busy if leaning is None else busy * _by_right(chain, -0.5 * leaning, 0.5 * leaning)
-    lots = quotes.traded_lots(busy, _pulse(path), seeds("trades"))
+    busy = busy if leaning is None else busy * by_right(chain, -0.5 * leaning, 0.5 * leaning)
+    lots = quotes.traded_lots(busy, pulse(path), seeds("trades"))
     book = quotes.quote_book(
         worth, depth, hour / hour.min(), busy / minutes, chain.lot, law, seeds("book")
     )
@@ -79,7 +79,7 @@ def _interleave(call: FloatArray, put: FloatArray) -> FloatArray:
     return both
 
 
-def _pulse(path: SpotPath) -> FloatArray:
+def pulse(path: SpotPath) -> FloatArray:
     """Return how busy each row is for how far the index moved in it; about 1 on average."""
     moved = np.abs(np.diff(np.log(path.level), prepend=math.log(path.opening)))
     return np.minimum(0.6 + 0.5 * moved / path.deviation, 4.0)
@@ -106,10 +106,10 @@ def open_interest(
     so_far = (volume / chain.lot[:, None]).sum(axis=0)
     share = so_far / max(so_far[-1], 1.0)
     lots = interest.session_interest(before, usual, left == 0, share, law, seeds("interest"))
-    return before, lots if added is None else np.round(lots * _by_right(chain, *added))
+    return before, lots if added is None else np.round(lots * by_right(chain, *added))
 
 
-def _by_right(chain: Chain, calls: FloatArray, puts: FloatArray) -> FloatArray:
+def by_right(chain: Chain, calls: FloatArray, puts: FloatArray) -> FloatArray:
     """Return factors (n_contracts, n_rows) whose logs are those of each one's right."""
     factor: FloatArray = np.exp(np.where(chain.right[:, None] == CE, calls, puts))
     return factor
