@@ -129,12 +129,16 @@ def train_direction(
         "card": models / KIND / done.version / "card.json",
         **{name: card[name] for name in ("underlyings", "sessions", "seen_until", "label")},
         **{name: card[name] for name in ("splits", "rows", "figures", "figures_of", "baselines")},
+        "audit": card["audit"],
         "left_unseen": left,
         "elapsed_s": round(time.perf_counter() - started, 3),
     }
 
     def show(screen: Console) -> None:
         show_direction(screen, measured.figures, measured.reasons)
+        failed = [check["check"] for check in card["audit"] if not check["passed"]]
+        passed = len(card["audit"]) - len(failed)
+        screen.print(f"audit: {passed} checks passed" + (f", failed: {failed}" if failed else ""))
         screen.print(f"candidate {done.version}, not promoted: [dim]{told['card']}[/dim]")
 
     emit(told, as_json=as_json, show=show)

@@ -16,7 +16,7 @@ from optiq.learn.splits import Fold, walk_forward, within_session
 from optiq.market.schema import FloatArray, IntArray, TimeArray
 from optiq.market.store import Store
 
-FEWEST_WINDOWS = 60
+FEWEST_WINDOWS = 30
 """Below this not even the simplest model can be told from its prior."""
 FEWEST_FOR_EMBARGO = 10
 """Sessions; with fewer, none can be spared between training and test."""

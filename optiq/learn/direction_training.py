@@ -11,6 +11,7 @@ from typing import Any
 from optiq.errors import MissingDataError
 from optiq.learn import registry, trials
 from optiq.learn.direction import Measurement, card_of, final_models, measure
+from optiq.learn.direction_audit import Suspect, audited, audited_model
 from optiq.learn.direction_figures import LOG_LOSS, named
 from optiq.learn.direction_fit import Training, device_named, trainer
 from optiq.learn.direction_forecasters import TRANSFORMER, TREES
@@ -18,6 +19,8 @@ from optiq.learn.direction_labels import LabelRule
 from optiq.learn.direction_model import files_of
 from optiq.learn.direction_sample import Sample, folds_of, stored_sample
 from optiq.learn.lockbox import ENOUGH_UNSEEN
+from optiq.market.context import Context
+from optiq.market.panel import Panel
 from optiq.market.store import Store
 
 KIND = "direction"
@@ -99,17 +102,21 @@ def train(
     checkpoints = registry.kind_folder(models, KIND) / CHECKPOINTS
     fit = trainer(training, checkpoints, advance)
 
-    def day_of(date: dt.date) -> Any:
+    def day_of(date: dt.date) -> tuple[Panel, Context]:
         return store.read_panel(underlying, date), store.context(underlying, date)
 
     measured = measure(sample, plan.rule, fit, day_of, plan.folds)
     fitted = final_models(sample, plan.rule, fit)
     settings = replace(plan, training=training).told()
     card = card_of(sample, plan.rule, measured, settings, underlying)
+    chosen = measured.serves or card["figures_of"]
+    last = day_of(sample.days[-1].session)
+    suspect = Suspect(sample, folds_of(sample, plan.folds)[0][-1], plan.rule)
+    checks = [*audited(suspect), *audited_model(fitted[chosen], *last)]
+    card["audit"] = [check.to_json() for check in checks]
     _record(models, settings, sample, measured)
     tried = trials.trials(models, KIND)
     card["trials"] = {"fits": len(tried), "configurations": trials.distinct(tried)}
-    chosen = measured.serves or card["figures_of"]
     version = registry.save(models, KIND, files_of(fitted, chosen), card, render=render)
     for path in checkpoints.glob("*.pt"):
         path.unlink(missing_ok=True)
