@@ -16,7 +16,7 @@ from simulated_run import UNDERLYING, stored
 from optiq.errors import DamagedError, InputError
 from optiq.learn import direction_gate, gates, registry
 from optiq.learn.direction import choice, measure
-from optiq.learn.direction_figures import ACCURACY, LOG_LOSS, named
+from optiq.learn.direction_figures import ACCURACY, LOG_LOSS, SAVED, is_above_zero, named
 from optiq.learn.direction_fit import Lesson, Training, fit, trainer
 from optiq.learn.direction_forecasters import PRIOR, TRANSFORMER, TREES, Transformer
 from optiq.learn.direction_labels import LabelRule
@@ -304,10 +304,21 @@ def test_on_labels_without_a_law_nothing_serves() -> None:
     assert choice(measured.figures)[0] is None
 
 
-def test_the_gate_refuses_what_knows_only_how_far_and_lets_pass_what_knows_the_side(
-    tmp_path,
-) -> None:
-    """The judge's own figures on four sessions have no interval: it cannot pass, and says why."""
+def test_where_the_side_can_be_known_the_better_model_may_serve() -> None:
+    sample, _ = planted(40, seed=3, strength=1.6)
+    assert measure(sample, RULE, None, None, n_folds=2).serves == TREES
+
+
+def test_a_model_that_knows_only_how_far_does_not_serve() -> None:
+    """It beats the prior by knowing when nothing moves; there is no side to trade in that."""
+    sample, _ = planted(40, seed=3, knows_side=False)
+    measured = measure(sample, RULE, None, None, n_folds=2)
+    assert is_above_zero(named(measured.figures[TREES], SAVED.format(PRIOR)))
+    assert measured.serves is None
+    assert "only how far" in measured.reasons[-1]
+
+
+def test_the_gate_refuses_on_one_session_and_says_what_is_missing() -> None:
     models, done = trained()
     panel, _ = last_day()
     case = gates.Case(

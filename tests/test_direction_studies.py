@@ -1,0 +1,139 @@
+"""What the direction model finds where something is, where nothing is, and on recorded days."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_directions import best, planted
+from recorded import RECORDED, needs_recordings
+
+from optiq.errors import EvidenceError
+from optiq.learn.direction import Measurement
+from optiq.learn.direction_figures import ACCURACY, LOG_LOSS, named
+from optiq.learn.direction_fit import Training, trainer
+from optiq.learn.direction_forecasters import PRIOR, TRANSFORMER
+from optiq.learn.direction_labels import LabelRule
+from optiq.learn.direction_training import Plan, stored_sample, train
+from optiq.learn.direction_trial import log_losses, run_trial
+from optiq.learn.splits import Fold
+from optiq.market.ingest.pipeline import IngestOptions, ingest
+from optiq.market.simulated_settings import Simulation
+from optiq.market.simulated_store import store_simulation
+from optiq.market.store import Store
+
+RULE = LabelRule()
+MODELS = ("prior", "logistic", "lightgbm", "transformer")
+
+
+@pytest.mark.study
+def test_a_planted_edge_is_found(write_study):
+    """8,192 windows of 256 sessions, 10 minutes apart, one split; tested on 100 more sessions."""
+    sample, law = planted(356, seed=1)
+    every = np.arange(len(sample.label))
+    parts = (sample.day < 205, (sample.day >= 205) & (sample.day < 256), sample.day >= 256)
+    fold = Fold(*(every[part] for part in parts))
+    started = time.process_time()
+    trial = run_trial(sample, fold, RULE, trainer(Training(seeds=2, epochs=12)))
+    spent = (time.process_time() - started) / 2.0
+    label, sure = sample.label[fold.test], law[fold.test]
+    top = float((sure.argmax(axis=1) == label).mean()), float(log_losses(sure, label).mean())
+    found = {}
+    for name, model in trial.models.items():
+        said = np.concatenate([model.of_day(d.seen)[r] for d, r, _ in sample.by_day(fold.test)])
+        losses = log_losses(said, label)
+        found[name] = float((said.argmax(axis=1) == label).mean()), float(losses.mean())
+    prior = found[PRIOR]
+    edge = {n: (a - prior[0]) / (top[0] - prior[0]) for n, (a, _) in found.items()}
+    told = {n: (prior[1] - b) / (prior[1] - top[1]) for n, (_, b) in found.items()}
+    write_study(
+        "planted-directions",
+        f"Classes drawn from a known law of the features; whoever knows it is right in "
+        f"{best(law)[0]:.3f} of cases, with a log loss of {best(law)[1]:.3f}. 8,192 windows 10 "
+        f"minutes apart from 256 sessions, one split, all models fitted in {spent:.0f} s of two "
+        "cores; tested on 100 later sessions.",
+        ["model", "accuracy", "log loss", "share of the edge", "share of the information"],
+        [
+            (n, f"{found[n][0]:.3f}", f"{found[n][1]:.3f}", f"{edge[n]:.2f}", f"{told[n]:.2f}")
+            for n in MODELS
+        ],
+    )
+    assert edge[TRANSFORMER] >= 0.85
+    assert told[TRANSFORMER] >= 0.65
+    assert spent <= 180.0
+
+
+def whole_training(store: Store, models: Path, underlying: str, training: Training) -> Measurement:
+    dates = [day.date for day in store.days(underlying)]
+    sample = stored_sample(store, underlying, dates, RULE, 10.0)
+    return train(store, models, underlying, sample, Plan(RULE, training)).measured
+
+
+def lines(market: str, measured: Measurement) -> list[tuple[object, ...]]:
+    """One line a model: each figure with its bounds, or without where there are none."""
+
+    def text(name: str, metric: str) -> str:
+        figure = named(measured.figures[name], metric)
+        if figure is None:
+            return "-"
+        bounds = figure.interval
+        value = f"{bounds.value:.3f}"
+        return f"{value} ({bounds.low:.3f} to {bounds.high:.3f})" if bounds.is_known else value
+
+    evidence = measured.figures[PRIOR][0].evidence
+    where = f"{evidence.rows} windows of {evidence.sessions} sessions"
+    metrics = ("accuracy", "balanced accuracy", "log loss", "Brier", "net P&L a session")
+    return [
+        (market, name, where, *(text(name, m) for m in metrics), measured.serves or "none")
+        for name in MODELS
+    ]
+
+
+HEADINGS = (
+    *("market", "model", "tested on", "accuracy", "balanced accuracy", "log loss", "Brier"),
+    *("net rupees a session", "who would serve"),
+)
+
+
+@pytest.mark.study
+def test_on_a_random_walk_nothing_is_found(write_study, tmp_path):
+    store = Store(tmp_path / "store")
+    store_simulation(Simulation(days=250, seed=21), store)
+    measured = whole_training(store, tmp_path / "models", "NIFTY", Training(seeds=1, epochs=10))
+    write_study(
+        "random-walk-directions",
+        "A simulated market without a plant, 250 sessions, three folds; 95 % over sessions.",
+        HEADINGS,
+        lines("random walk", measured),
+    )
+    figures = {n: [named(measured.figures[n], m) for m in (ACCURACY, LOG_LOSS)] for n in MODELS}
+    values = {n: [f.interval.value for f in found if f] for n, found in figures.items()}
+    for name in MODELS[1:]:
+        assert values[name][0] <= values[PRIOR][0] + 0.02
+        assert values[name][1] >= values[PRIOR][1] - 0.005
+    assert measured.serves is None
+
+
+@needs_recordings
+@pytest.mark.study
+def test_on_the_recorded_days(write_study, tmp_path):
+    rows = []
+    for name in ("nse_json", "collector", "history_2019"):
+        store = Store(tmp_path / name)
+        ingest([str(RECORDED / name)], store, IngestOptions())
+        try:
+            found = whole_training(store, tmp_path / f"{name}-models", "NIFTY", Training())
+        except EvidenceError as reason:
+            rows.append((name, str(reason), *("-",) * 7))
+        else:
+            rows += lines(name, found)
+    write_study(
+        "recorded-directions",
+        "NIFTY, 30 minutes ahead, walk-forward by session; 95 % over sessions, no bounds where "
+        "there are fewer than ten.",
+        HEADINGS,
+        rows,
+    )
+    assert len(rows) >= 3
