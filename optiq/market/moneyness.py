@@ -12,12 +12,14 @@ import math
 import numpy as np
 from numba import njit
 
+from optiq.market.asked_once import asked_once
 from optiq.market.contracts import expiry_close_utc
 from optiq.market.panel import Panel
 from optiq.market.parity import ABSENT, StrikePairs, strike_pairs
 from optiq.market.schema import BoolArray, FloatArray, IntArray, TimeArray
 
 
+@asked_once
 def nearest_expiry(panel: Panel, min_life_minutes: float) -> IntArray:
     """Return per row the index of the first live expiry in ``panel.expiries``, -1 without one.
 
@@ -32,6 +34,7 @@ def nearest_expiry(panel: Panel, min_life_minutes: float) -> IntArray:
     return np.where(alive.any(axis=1), alive.argmax(axis=1), -1)
 
 
+@asked_once
 def first_row_of_expiry(panel: Panel) -> IntArray:
     """Return (n_expiries,) the first row that quotes each expiry; n_rows where none does."""
     first = np.full(len(panel.expiries), panel.n_rows)
@@ -39,6 +42,7 @@ def first_row_of_expiry(panel: Panel) -> IntArray:
     return first
 
 
+@asked_once
 def first_row(panel: Panel) -> IntArray:
     """Return (n_contracts,) the first chain row that quotes each contract; n_rows if none does."""
     book = (panel.bid, panel.ask) if panel.has_book else (panel.ltp, panel.ltp)
@@ -59,6 +63,7 @@ def _first_rows(ltp: FloatArray, bid: FloatArray, ask: FloatArray, is_chain: Boo
     return first
 
 
+@asked_once
 def strikes_from_the_money(panel: Panel, min_life_minutes: float) -> FloatArray:
     """Return (n_rows, n_contracts): how many strikes above (+) or below (-) the money each lies.
 

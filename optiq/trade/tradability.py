@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from optiq.market.asked_once import asked_once
 from optiq.market.moneyness import (
     first_row,
     first_row_of_expiry,
@@ -64,6 +65,16 @@ def tradable(panel: Panel, params: Tradable) -> BoolArray:
 
     Chain rows only. One pass over the day, as every strategy starts here.
     """
+    mask: BoolArray = _mask(
+        panel, params.band, params.min_premium, params.max_spread, params.min_life_minutes
+    )
+    return mask
+
+
+@asked_once
+def _mask(
+    panel: Panel, band: float, min_premium: float, max_spread: float, min_life_minutes: float
+) -> BoolArray:
     book = (panel.bid, panel.ask) if panel.has_book else (panel.ltp, panel.ltp)
     mask: BoolArray = _tradable(
         panel.ltp,
@@ -71,8 +82,8 @@ def tradable(panel: Panel, params: Tradable) -> BoolArray:
         panel.spot,
         panel.strike,
         panel.expiry_index,
-        np.where(panel.is_chain, nearest_expiry(panel, params.min_life_minutes), -1),
-        (params.band, params.min_premium, params.max_spread if panel.has_book else math.inf),
+        np.where(panel.is_chain, nearest_expiry(panel, min_life_minutes), -1),
+        (band, min_premium, max_spread if panel.has_book else math.inf),
     )
     return mask
 
