@@ -145,7 +145,7 @@ class GrowingPanel:
         self.is_chain = np.zeros(ROWS_AT_FIRST, np.bool_)
         self.spot = np.full(ROWS_AT_FIRST, np.nan)
         self._chain = {name: Buffer() for name in FIELDS}
-        self._forward: list[dict[int, float]] = []
+        self._forward: dict[int, FloatArray] = {}
 
     def append(self, row: ChainRow) -> int:
         """Add a row and return its number; it must be later than the last."""
@@ -172,7 +172,13 @@ class GrowingPanel:
                 values = np.asarray(row.fields[name], np.float64)
                 buffer.put(at, columns, to_paisa(values) if name in PRICES else values)
         self.n_chain_rows += 1
-        self._forward.append(self._forwards_of(at))
+        for day, forward in self._forwards_of(at).items():
+            known = self._forward.setdefault(day, np.empty(0))
+            if at >= len(known):
+                more = np.full(max(ROWS_AT_FIRST, at + 1, 2 * len(known)), np.nan)
+                more[: len(known)] = known
+                self._forward[day] = known = more
+            known[at] = forward
 
     def _make_room(self, n_rows: int) -> None:
         for buffer in self.prices.values():
@@ -194,8 +200,11 @@ class GrowingPanel:
         fields = Fields(self._chain, self.n_chain_rows, len(self.contracts))
         panel = self._panel(self.chain_rows, fields)
         days = panel.expiries.astype(np.int64).tolist()
-        forward = [[row.get(day, np.nan) for day in days] for row in self._forward]
-        panel.__dict__["forward_by_expiry"] = np.array(forward, np.float64).reshape(-1, len(days))
+        forward = np.full((self.n_chain_rows, len(days)), np.nan)
+        for place, day in enumerate(days):
+            known = self._forward.get(day, forward[:0, 0])[: self.n_chain_rows]
+            forward[: len(known), place] = known
+        panel.__dict__["forward_by_expiry"] = forward
         return panel
 
     def panel(self) -> Panel:
