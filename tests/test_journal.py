@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -159,6 +160,27 @@ def test_what_does_not_fit_on_the_disk_is_not_acknowledged(tmp_path):
     events = read_journal(tmp_path)
     assert list(events) == EVENTS[:acknowledged]
     written(tmp_path, EVENTS[acknowledged:])  # with room again it goes on
+
+
+@pytest.mark.parametrize("room", [2_000, 4_096, 16_384])
+def test_a_journal_without_room_to_begin_is_begun_again(tmp_path, room):
+    def begin() -> int:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        try:
+            with Journal(tmp_path) as journal:
+                journal.append(EVENTS[:8])
+        except StorageError:
+            return 74
+        return 0
+
+    assert in_a_child(begin) == 74
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert read_journal(tmp_path) == ()
+    assert sorted(path.name for path in tmp_path.iterdir()) == left, (
+        "who only reads removes nothing"
+    )
+    written(tmp_path)
+    assert len(read_journal(tmp_path)) == 80
 
 
 def test_a_head_is_exactly_as_long_as_it_says():

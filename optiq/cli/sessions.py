@@ -17,9 +17,9 @@ def ls(store: StoreOption = STORE, as_json: JsonOption = False) -> None:
     """List the paper sessions of a store; every journal is verified."""
     from optiq.cli.output import emit, table
     from optiq.report.money import profit
-    from optiq.run.sessions import read_session, session_folders
+    from optiq.run.sessions import begun_sessions
 
-    found = [read_session(folder).summary() for folder in session_folders(store)]
+    found = [session.summary() for session in begun_sessions(store)]
     headings = ("session", "day", "feed", ">rows", ">entries", ">exits", ">faults", ">net", "state")
     rows = table("", *headings)
     for one in found:

@@ -92,6 +92,8 @@ class Journal:
             busy = f"session {folder.name} is running"
             undo.enter_context(held(folder / LOCK_NAME, busy, "give another --session, or stop it"))
             head = _existing_head(self.path)
+            if head is None:
+                _remove_unfinished(self.path)
             self.events = () if head is None else _read_verified(self.path, head)
             self.seq, self._sha = len(self.events), _last_digest(self.events)
             self._head = _descriptor(folder / HEAD_NAME)
@@ -203,30 +205,31 @@ def read_journal(folder: Path) -> tuple[Event, ...]:
 
 
 def _read_verified(path: Path, head: Head) -> tuple[Event, ...]:
-    # Without a log nobody writes; reading as if the file never changed leaves no files behind.
-    mode = "mode=ro" if path.with_name(f"{NAME}-wal").exists() else "immutable=1"
     try:
-        database = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
-        with closing(database):
+        with closing(_opened_to_read(path)) as database:
             return _verified(database, path, head)
     except sqlite3.DatabaseError as error:
         raise DamagedError(f"{path}: {error}", "restore it from a copy") from error
 
 
 def _existing_head(path: Path) -> Head | None:
-    """Return a journal's head, its file compared; None where there is no journal yet.
+    """Return a journal's head, its file compared; None where no event was ever committed.
 
-    A journal that was killed while it was being made has a file without an event and no head, or
-    none of both: it is made anew.
+    A journal that was stopped while it was being made has no head, or one that knows of nothing.
     """
     head_path = path.with_name(HEAD_NAME)
     if head_path.exists() and head_path.stat().st_size:
-        return _compared(path, head_path)
-    for part in (path, path.with_name(f"{NAME}-wal"), path.with_name(f"{NAME}-shm")):
-        if part == path and part.exists() and _has_events(part):
-            raise DamagedError(f"{head_path} is gone", "restore it from a copy")
-        part.unlink(missing_ok=True)
+        head = _compared(path, head_path)
+        return head if head.seq or _has_events(path) else None
+    if _has_events(path):
+        raise DamagedError(f"{head_path} is gone", "restore it from a copy")
     return None
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what is left of a journal that never held an event; only its writer may."""
+    for part in (path, path.with_name(f"{NAME}-wal"), path.with_name(f"{NAME}-shm")):
+        part.unlink(missing_ok=True)
 
 
 def _compared(path: Path, head_path: Path) -> Head:
@@ -241,10 +244,16 @@ def _compared(path: Path, head_path: Path) -> Head:
 
 def _has_events(path: Path) -> bool:
     try:
-        with closing(sqlite3.connect(path)) as database:
+        with closing(_opened_to_read(path)) as database:
             return bool(database.execute("SELECT count(*) FROM event").fetchone()[0])
-    except sqlite3.DatabaseError:  # not a database yet, or without the table
+    except sqlite3.DatabaseError:  # no file, not a database yet, or without the table
         return False
+
+
+def _opened_to_read(path: Path) -> sqlite3.Connection:
+    # Without a log nobody writes; reading as if the file never changed leaves no files behind.
+    mode = "mode=ro" if path.with_name(f"{NAME}-wal").exists() else "immutable=1"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
 
 
 def _descriptor(path: Path) -> int:

@@ -111,7 +111,17 @@ class StoredSession:
 
 def read_session(folder: Path) -> StoredSession:
     """Return a session; MissingDataError without one, DamagedError where it is not as written."""
-    events = read_journal(folder)
+    return _stored(folder, read_journal(folder))
+
+
+def begun_sessions(store: Path) -> Iterator[StoredSession]:
+    """Yield the sessions of a store by name, but those that were stopped before they began."""
+    for folder in session_folders(store):
+        if events := read_journal(folder):
+            yield _stored(folder, events)
+
+
+def _stored(folder: Path, events: tuple[Event, ...]) -> StoredSession:
     if not events or events[0].kind != "session":
         raise DamagedError(f"{folder / NAME} has no beginning", "remove it and start again")
     return StoredSession(folder, Plan.read(events[0].told), events)
