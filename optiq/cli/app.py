@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from optiq import __version__
 from optiq.cli import (
+    audit,
     backtest,
     charges,
     data,
@@ -74,6 +75,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (RESEARCH, "margin", margin.margin),
     (RESEARCH, "features", features.features),
     (MODELS, "train-scorer", train_scorer.train_scorer),
+    (MODELS, "audit", audit.audit),
     (MODELS, "train-direction", train_direction.train_direction),
     (MODELS, "models", models.app),
     (EVERY_DAY, "paper-run", paper_run.paper_run),
