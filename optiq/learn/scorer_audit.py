@@ -4,7 +4,7 @@
 |---|---|---|
 | truncation | features and scores of a day cut at t against the whole day | any bit differs |
 | permuted labels | labels shuffled within each session, fitted and tested anew | ranks them |
-| planted future | finds a column ``zz_future``, and looks at each feature the same way | misses, finds |
+| planted future | looks for a column ``zz_future``, and at each feature so | misses it, or finds one |
 | fit scope | rows to test on changed a million-fold, fitted anew | any byte of a model differs |
 | duplicates | rows to test on that are also learnt from | there is one |
 """
