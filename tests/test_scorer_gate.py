@@ -68,7 +68,7 @@ def lucky(seed: int) -> bool:
 
 
 def retrained(rng: np.random.Generator, of: World, settings: FitSettings) -> np.ndarray:
-    """What a scorer says of some rows that learnt from 60 sessions in which nothing can be known."""
+    """What a scorer says of some rows, having learnt 60 sessions in which nothing can be known."""
     train, calibrate = (world(rng, n).examples() for n in (48, 12))
     return trained(QUESTION, train, calibrate, settings, threads=1)[0].chance(of.features)
 

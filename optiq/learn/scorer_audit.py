@@ -4,7 +4,7 @@
 |---|---|---|
 | truncation | features and scores of a day cut at t against the whole day | any bit differs |
 | permuted labels | labels shuffled within each session, fitted and tested anew | ranks them |
-| planted future | looks for a column ``zz_future``, and at each feature so | misses it, or finds one |
+| planted future | looks for a column ``zz_future``, and at the features so | misses it, finds one |
 | fit scope | rows to test on changed a million-fold, fitted anew | any byte of a model differs |
 | duplicates | rows to test on that are also learnt from | there is one |
 """
@@ -28,7 +28,7 @@ from optiq.learn.scorer_training import Plan, folds_of, importance, train
 from optiq.learn.splits import Fold
 from optiq.learn.version_folder import Stored
 from optiq.market.manifest import DayManifest
-from optiq.market.schema import PRICES, AnyArray, BoolArray, FloatArray, IntArray
+from optiq.market.schema import PRICES, AnyArray, BoolArray, IntArray
 from optiq.market.store import Store
 from optiq.run.prefix import Checked, check, of_contracts, of_the_market, scores_of
 
@@ -216,13 +216,16 @@ def within_sessions(values: AnyArray, won: BoolArray, session: AnyArray) -> floa
 
 def _ranked(asked: Subject, won: BoolArray, fold: Fold) -> float:
     """Return how well a fit on these labels ranks them where it is tested; NaN where it cannot."""
-    data, parts = asked.data, []
-    for rows in (fold.train, fold.calibrate):
-        if not 0 < won[rows].sum() < len(rows):
-            return float("nan")
-        weight = np.ones(len(rows))
-        parts.append(Examples(data.features[rows], won[rows], weight))
-    fitted = fit(*parts, asked.settings)
+    data = asked.data
+    if any(not 0 < won[rows].sum() < len(rows) for rows in (fold.train, fold.calibrate)):
+        return float("nan")
+    train_rows, calibrate_rows = (
+        Examples(
+            data.features[rows], won[rows], np.ones(len(rows)), len(np.unique(data.session[rows]))
+        )
+        for rows in (fold.train, fold.calibrate)
+    )
+    fitted = fit(train_rows, calibrate_rows, asked.settings)
     model = replace(asked.model, trees=fitted.text)
     margin = model.margin(data.features[fold.test])
     return within_sessions(margin, won[fold.test], data.session[fold.test])
@@ -240,7 +243,7 @@ def _shuffled(
 
 
 def _weights(
-    asked: Subject, columns: Mapping[str, AnyArray], outcome: FloatArray
+    asked: Subject, columns: Mapping[str, AnyArray], outcome: AnyArray
 ) -> Mapping[str, float]:
     """Return each column's share of a model that was given the plant as well."""
     import lightgbm

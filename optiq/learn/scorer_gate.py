@@ -66,8 +66,15 @@ class Unseen:
         kept = ~np.isnan(self.chance) & ~np.isnan(self.rival)
         _, session = np.unique(self.session[kept], return_inverse=True)
         n_sessions = int(session.max(initial=-1)) + 1
-        arrays = (part[kept] for part in (self.chance, self.rival, self.won, self.r))
-        return Unseen(*arrays, session, n_sessions, self.has_champion)
+        return Unseen(
+            self.chance[kept],
+            self.rival[kept],
+            self.won[kept],
+            self.r[kept],
+            session,
+            n_sessions,
+            self.has_champion,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ def explain_trade(told: Retold, trade_id: str) -> dict[str, Any]:
     money = {name: _rupees(trades[name][mine]) for name in ("gross_pnl", "charges", "net_pnl")}
     return {
         "trade": trade_id,
+        "scorer": told.run.summary.get("scorer"),
         **about(told, walk, order, int(position["lots"])),
         "entry": _fill(told, walk, order, mine, "entry", int(order["row"]), entry_row),
         "basis": float(position["basis"]),

@@ -121,6 +121,7 @@ def explain_refusal(told: Retold, decision: str, place: int) -> dict[str, Any]:
     accepted = status in (Status.EXPIRED, Status.THIN_BASIS)
     return {
         "order": decision,
+        "scorer": told.run.summary.get("scorer"),
         **about(told, walk, order, lots),
         "status": status.name.lower(),
         "why": _why(told, order, status),
