@@ -28,9 +28,9 @@ INSTANT = ("--set", "walk.latency_s=0")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirteen planted sessions, five minutes a row."""
+    """Thirteen planted sessions, ten minutes a row."""
     root = tmp_path_factory.mktemp("scorer")
-    market = Simulation(days=13, seed=4, plants=(Momentum(2.0),), row_seconds=300.0)
+    market = Simulation(days=13, seed=4, plants=(Momentum(2.0),), row_seconds=600.0)
     store_simulation(market, Store(root / "store"))
     return root
 
@@ -95,7 +95,7 @@ def test_every_fit_is_a_line_in_the_ledger_of_trials(folder, told):
 
 def test_one_session_has_figures_and_no_interval(folder, tmp_path):
     """The edge is real, and yet nothing is claimed: one path is one observation."""
-    done = optiq(folder, *INSTANT, "--lookback", "1d", "--models", tmp_path)
+    done = optiq(folder, *INSTANT, "--date", "2025-01-03", "--lookback", "1d", "--models", tmp_path)
     assert done.exit_code == 0, done.output
     assert "1 session: no interval" in done.stdout
     card = registry.load(tmp_path, "scorer", "candidate").card

@@ -22,9 +22,11 @@ def show_scorer(
 ) -> None:
     """Print a scorer's figures and what they rest on, then scores against what came of them."""
     rows, sessions = card["rows"], card["sessions"]
+    days = f"{sessions['n']} sessions {sessions['first']} to {sessions['last']}"
+    if sessions["n"] == 1:
+        days = f"1 session, {sessions['last']}"
     screen.print(
-        f"{', '.join(card['underlyings'])}, {sessions['n']} sessions {sessions['first']} to "
-        f"{sessions['last']}: learnt from {grouped(rows['train'])} purchases, calibrated on "
+        f"{', '.join(card['underlyings'])}, {days}: learnt from {grouped(rows['train'])} purchases, calibrated on "
         f"{grouped(rows['calibrate'])}, {card['fit']['trees']} trees.",
         soft_wrap=True,
     )
