@@ -26,8 +26,8 @@ def show_scorer(
     if sessions["n"] == 1:
         days = f"1 session, {sessions['last']}"
     screen.print(
-        f"{', '.join(card['underlyings'])}, {days}: learnt from {grouped(rows['train'])} purchases, calibrated on "
-        f"{grouped(rows['calibrate'])}, {card['fit']['trees']} trees.",
+        f"{', '.join(card['underlyings'])}, {days}: learnt from {grouped(rows['train'])} "
+        f"purchases, calibrated on {grouped(rows['calibrate'])}, {card['fit']['trees']} trees.",
         soft_wrap=True,
     )
     screen.print(f"A purchase pays if: {card['label']}.", soft_wrap=True)
