@@ -166,6 +166,15 @@ def test_trees_that_say_nothing_or_the_contrary_leave_the_base_rate():
     assert calibrated(np.arange(500.0), won, 5) == base_rate  # the higher, the fewer won
 
 
+def test_rows_that_all_lost_calibrate_nothing():
+    lost = np.zeros(500, bool)
+    found = calibrated(np.linspace(-1.0, 1.0, 500), lost, 1)
+    assert found(np.array([0.0, np.log(3.0)])).tolist() == pytest.approx([0.5, 0.75])
+    losers = dataclasses.replace(CALIBRATE, won=np.zeros(len(CALIBRATE), bool))
+    model, _ = trained(QUESTION, TRAIN, losers, dataclasses.replace(QUICK, max_rounds=5))
+    assert model.calibration == found
+
+
 def test_only_bought_single_contracts_under_its_rule_are_judged():
     rows = np.arange(6)
     legs = np.array([[0, -1], [0, -1], [0, 1], [0, -1], [0, -1], [0, -1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,14 @@ def test_every_fit_is_a_line_in_the_ledger_of_trials(folder, told):
     assert len(lines) % (2 * 5) == 0  # each in four folds and for good
 
 
-def test_one_session_has_figures_and_no_interval(folder, tmp_path):
+def test_one_session_has_figures_and_no_interval(tmp_path):
     """The edge is real, and yet nothing is claimed: one path is one observation."""
-    done = optiq(folder, *INSTANT, "--date", "2025-01-03", "--lookback", "1d", "--models", tmp_path)
+    market = Simulation(days=1, seed=1, plants=(Momentum(2.0),), start=dt.date(2025, 1, 3))
+    store_simulation(market, Store(tmp_path / "store"))
+    done = optiq(tmp_path, "--lookback", "1d")
     assert done.exit_code == 0, done.output
     assert "1 session: no interval" in done.stdout
-    card = registry.load(tmp_path, "scorer", "candidate").card
+    card = registry.load(tmp_path / "models", "scorer", "candidate").card
     assert card["sessions"]["n"] == 1
     assert all(one["low"] is None for one in card["figures"])
 
@@ -150,6 +153,7 @@ def test_recorded_sessions_give_a_card_that_claims_nothing(tmp_path):
         app, ["ingest", str(RECORDED / "collector"), "--store", str(tmp_path / "store")]
     )
     assert done.exit_code == 0, done.output
-    told = answer(tmp_path, "--date", "2026-08-18", "--lookback", "1")
+    done = optiq(tmp_path, "--date", "2026-08-18", "--lookback", "1", "--json")
+    told = json.loads(done.stdout)
     assert any("1 session: no interval" in note for note in told["notes"])
     assert any("have no label" in note for note in told["notes"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optiq.errors import DamagedError, InputError
-from optiq.learn.scorer_calibration import Calibration, calibrated
+from optiq.learn.scorer_calibration import AS_IT_IS, Calibration, calibrated
 from optiq.learn.scorer_fit import (
     NAMES,
     Examples,
@@ -165,7 +165,7 @@ def trained(
 ) -> tuple[ScorerModel, Fitted]:
     """Fit a scorer on ``train``, stop and calibrate it on ``calibrate``."""
     fitted = fit(train, calibrate, settings, threads=threads)
-    bare = ScorerModel(question, fitted.text, Calibration("sigmoid", (1.0,), (0.0,)))
+    bare = ScorerModel(question, fitted.text, AS_IT_IS)
     margin = bare.margin(calibrate.features, threads or threads_for(len(calibrate)))
     calibration = calibrated(margin, calibrate.won, calibrate.n_sessions)
     return ScorerModel(question, fitted.text, calibration), fitted

@@ -71,12 +71,19 @@ class Calibration:
         return self.kind == "isotonic" and finite and bool(self.x) and rising and within
 
 
+AS_IT_IS = Calibration("sigmoid", (1.0,), (0.0,))
+"""No calibration: margins are log odds."""
+
+
 def calibrated(margin: FloatArray, won: BoolArray, n_sessions: int) -> Calibration:
     """Fit the chances to rows the trees were not grown on.
 
     Isotonic with at least 1,000 labels of at least 20 sessions, else a sigmoid (Platt), whose two
-    numbers few sessions can bear. ``margin`` and ``won`` are (n,).
+    numbers few sessions can bear. Where all won or all lost, as may be in an hour of one session,
+    the margins are taken for what they are: log odds. ``margin`` and ``won`` are (n,).
     """
+    if won.all() or not won.any():
+        return AS_IT_IS
     if len(won) >= ENOUGH_LABELS and n_sessions >= ENOUGH_SESSIONS:
         return _isotonic(margin, won)
     return _sigmoid(margin, won)

@@ -11,6 +11,7 @@ from optiq.learn import registry
 from optiq.learn.dataset import Recipe
 from optiq.learn.labels import exit_rule
 from optiq.learn.revision import code_revision
+from optiq.learn.scorer_calibration import AS_IT_IS
 from optiq.learn.scorer_fit import NAMES
 from optiq.learn.scorer_measure import Worth
 from optiq.learn.scorer_training import Plan, Result, importance
@@ -100,6 +101,8 @@ def notes(result: Result) -> list[str]:
         said.append("1 session: no interval. All rows share one path; this is one observation.")
     elif len(result.folds) and n_sessions < 20:
         said.append(f"{n_sessions} sessions: a regime or two at most.")
+    if AS_IT_IS in [result.model.calibration, *(one.model.calibration for one in result.folds)]:
+        said.append("Too little to calibrate on: chances are the trees' own, and may be far off.")
     dropped = sum(data.dropped.values())
     share = dropped / max(1, dropped + len(data) * data.every)
     if share > 0.05:

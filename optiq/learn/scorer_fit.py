@@ -100,14 +100,15 @@ def fit(
 ) -> Fitted:
     """Grow trees on ``train`` until ``calibrate`` gets no better.
 
-    ``threads`` changes nothing but the time. `InputError` where either has only winners or only
-    losers: nothing could be learnt.
+    ``threads`` changes nothing but the time. `InputError` where ``train`` has only winners or only
+    losers, or ``calibrate`` no rows: nothing could be learnt.
     """
     import lightgbm
 
     settings = settings or FitSettings()
-    for name, rows in (("train", train), ("calibrate", calibrate)):
-        _require_both(name, rows.won)
+    _require_both(train.won)
+    if not len(calibrate):
+        raise InputError("no rows to calibrate on", "take more sessions")
     settings = replace(settings, min_data_in_leaf=leaf_size(settings, train))
     params = settings.to_lightgbm(threads or threads_for(len(train)))
     grown = lightgbm.Dataset(
@@ -164,9 +165,7 @@ def leaf_size(settings: FitSettings, train: Examples) -> int:
     return max(of_sessions, min(settings.min_data_in_leaf, few))
 
 
-def _require_both(name: str, won: BoolArray) -> None:
+def _require_both(won: BoolArray) -> None:
     if not len(won) or won.all() or not won.any():
         what = f"{int(np.count_nonzero(won))} of {len(won)} rows"
-        raise InputError(
-            f"{what} to {name} on made money: nothing to learn from", "take more sessions"
-        )
+        raise InputError(f"{what} to train on made money: nothing to learn", "take more sessions")
