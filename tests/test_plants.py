@@ -165,7 +165,6 @@ def by_minute(plant: Plant) -> pd.DataFrame:
         sums = frame.groupby(["ts", "right"])[["oi", "volume"]].sum().unstack()
         told = pd.DataFrame(day.truth).set_index("ts")
         told["oi_ratio"] = np.log(sums.oi[-1] / sums.oi[1])
-        told["oi_total"] = np.log(sums.oi.sum(axis=1))
         told["volume_ratio"] = np.log(sums.volume[-1] / sums.volume[1])
         told["minute"] = (told.index - told.index[0]) / np.timedelta64(1, "m")
         told["date"] = day.date
@@ -189,7 +188,7 @@ def test_no_line_through_the_marks_tells_the_drift_and_a_tree_does() -> None:
     from sklearn.tree import DecisionTreeRegressor
 
     sessions = index_sessions(400, Nonlinear(1.0))
-    marks = [[session.truth[n] for n in ("mark_skew", "mark_swelling")] for session in sessions]
+    marks = [[session.truth[n] for n in ("mark_skew", "mark_activity")] for session in sessions]
     seen = np.concatenate([np.transpose(mark) for mark in marks])
     came = np.concatenate([session.returns for session in sessions])
     half = len(seen) // 2
@@ -206,10 +205,9 @@ def test_no_line_through_the_marks_tells_the_drift_and_a_tree_does() -> None:
 def test_the_marks_of_the_product_show_where_said() -> None:
     seen = by_minute(Nonlinear(1.0))
     assert set(seen.mark_skew) == {-1.0, 0.0, 1.0}
-    total = seen.groupby("date").oi_total.diff(15)
-    settled = (seen.minute % 75).between(20, 70) & (seen.minute < 340)
-    flows = total[settled].groupby(seen.mark_swelling).agg(["mean", "std"])
-    assert flows["mean"][1.0] - flows["mean"][-1.0] > 2.0 * flows["std"].max()
+    late = seen[seen.minute > 60]
+    high = late.mark_activity > 0
+    assert late[high].volume_ratio.min() > late[~high].volume_ratio.max()
 
 
 def test_the_crowd_is_gone_by_the_close() -> None:

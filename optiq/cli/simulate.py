@@ -41,7 +41,8 @@ PlantOption = Annotated[
     typer.Option(
         "--plant",
         metavar="NAME=STRENGTH",
-        help="An edge to hide in it, such as momentum=1; 0 hides none. May be repeated.",
+        help="An edge to hide in it: momentum, oi_lead, iv_reversion, regimes or nonlinear, such "
+        "as momentum=1; 0 hides none. May be repeated.",
     ),
 ]
 TruthOption = Annotated[
@@ -76,9 +77,10 @@ def simulate(
     price is invented, and none can be predicted unless --plant hides an edge.
 
     With --truth, truth.parquet beside the store holds each snapshot's hidden
-    state and the best possible probability that the index is higher 15
-    minutes later. With --ledger, ledger.csv holds a backtest's trades as a live
-    system books them, some of them wrongly; ledger_truth.json tells which.
+    state, the best possible probability that the index is higher 15 minutes
+    later, and under some plants the strategy that is then the best. With
+    --ledger, ledger.csv holds a backtest's trades as a live system books them,
+    some of them wrongly; ledger_truth.json tells which.
     """
     from optiq.cli.output import emit, progress
     from optiq.market.plants import read_plant

@@ -144,12 +144,13 @@ class Regimes:
 class Nonlinear:
     """The index drifts by the product of two marks, and no line through either says which way.
 
-    Puts abound all day, so `pcr_reversal` always buys the call and `institutional_oi` the put. Both
-    marks are drawn anew every ``block_minutes``. The skew is low, middling or high (1 : 2 : 1), and
-    open interest swells by ``swell`` a block (three times in four) or shrinks. While it swells, the
-    index rises at either extreme of the skew and falls in its middle; while it shrinks, the other
-    way round. So neither the mean nor the slope over either mark tells anything, nor the slope
-    over both; a tree sees half of it at its first two cuts, on the skew, and all with the third.
+    Puts abound all day, so `pcr_reversal` always buys the call and `institutional_oi` the put. One
+    mark is the skew: low, middling or high (1 : 2 : 1), drawn anew every ``block_minutes``. The
+    other is the puts' share of volume, of the session: high mostly (``high``), or low. Where it is
+    high, the index rises at either extreme of the skew and falls in its middle; where low, the
+    other way round. So neither the mean nor the slope over either mark tells anything, nor the
+    slope over both; a tree sees most of it at its first two cuts, on the skew, and all with the
+    third. Within a block the index's own past tells some of it too, and any model may read that.
 
     Strength 1 is a drift of ``gain_per_minute`` standard deviations of a minute, every minute.
     """
@@ -157,7 +158,7 @@ class Nonlinear:
     strength: float
     block_minutes: float = 75.0
     gain_per_minute: float = 0.10
-    swell: float = 0.30
+    high: float = 0.85
     traces: Traces = Traces()
     name: str = "nonlinear"
 
@@ -166,20 +167,20 @@ class Nonlinear:
         if self.strength == 0.0:
             return Effect()
         block = blocks(hours, self.block_minutes)
-        drawn = seeds(f"plant {self.name} plan").random((int(block[-1]) + 1, 2))[block]
-        skew = np.select([drawn[:, 0] < 0.25, drawn[:, 0] < 0.75], [-1.0, 0.0], 1.0)
-        swelling = np.where(drawn[:, 1] < 0.75, 1.0, -1.0)
-        rises = np.where(skew == 0.0, -swelling, swelling)
+        rng = seeds(f"plant {self.name} plan")
+        activity = np.full(hours.n_rows, 1.0 if rng.random() < self.high else -1.0)
+        drawn = rng.random(int(block[-1]) + 1)[block]
+        skew = np.select([drawn < 0.25, drawn < 0.75], [-1.0, 0.0], 1.0)
+        rises = np.where(skew == 0.0, -activity, activity)
         gain = self.strength * self.gain_per_minute * math.sqrt(hours.row_minutes)
-        gathered = np.cumsum(swelling) * (self.swell * hours.row_minutes / self.block_minutes)
         return Effect(
             drift=BlockDrift(gain, block, rises),
             interest=self.traces.crowd_of(np.ones(hours.n_rows), hours),
-            gathering=gathered * self.traces.leaves(hours),
             skew=self.traces.skew_of(skew, hours),
+            activity=self.traces.activity * activity,
             truth={
                 "mark_skew": skew,
-                "mark_swelling": swelling,
+                "mark_activity": activity,
                 "best_strategy": np.where(rises > 0, CROWD, FLOW),
             },
         )

@@ -44,8 +44,8 @@ def write_truth(
 
     Columns: ``underlying date ts``, ``spot`` (rupees), ``horizon_minutes``, ``spot_ahead`` (the
     level one horizon later), ``probability_up`` (the best forecast that it is higher), and what is
-    hidden: ``log_volatility`` and a ``latent_`` column for each plant. Null where the session
-    ends first.
+    hidden: ``log_volatility``, a ``latent_`` column for each plant, and what else plants tell
+    (``best_strategy``). Null where the session ends first.
     """
     path = truth_path(store)
     tables = [_table(underlying, date, columns) for date, columns in days]
