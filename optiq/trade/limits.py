@@ -121,13 +121,19 @@ def refused_by_book(order: Any, now: int, given: Given, book: Book) -> int:
 @njit(cache=True, error_model="numpy")
 def is_short_of_capital(need: float, given: Given, book: Book) -> bool:
     """Return whether ``need`` rupees exceed what is free; NaN, what has no price, always does."""
-    terms, day = given.terms[0], book.day[0]
-    if not terms.has_capital:
+    if not given.terms[0].has_capital:
         return False
-    free = terms.capital + day.realised_paise / PAISE
+    return not need <= free_capital(given, book) + RUPEE_TOLERANCE
+
+
+@njit(cache=True, error_model="numpy")
+def free_capital(given: Given, book: Book) -> float:
+    """Return the rupees of the capital that nothing binds; NaN without a limit."""
+    day = book.day[0]
+    free: float = given.terms[0].capital + day.realised_paise / PAISE
     for i in range(day.n_active):
         free -= book.active[i].held
-    return not need <= free + RUPEE_TOLERANCE
+    return free
 
 
 @njit(cache=True, error_model="numpy")

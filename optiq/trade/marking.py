@@ -50,14 +50,21 @@ def mark_positions(row: int, given: Given, book: Book) -> None:
 
 
 @njit(cache=True, error_model="numpy")
+def day_profit(book: Book) -> float:
+    """Return the day's realised net and open profit in rupees, as the loss limit counts them."""
+    day = book.day[0]
+    total: float = day.realised_paise / PAISE
+    for i in range(day.n_active):
+        total += book.active[i].open_pnl
+    return total
+
+
+@njit(cache=True, error_model="numpy")
 def judge_day(given: Given, book: Book) -> None:
     """Step 1, second half: end the day for good once too much is lost; cancel what is pending."""
     terms, day, active = given.terms[0], book.day[0], book.active
     if not day.over:
-        total = day.realised_paise / PAISE
-        for i in range(day.n_active):
-            total += active[i].open_pnl
-        day.over = total <= -terms.max_daily_loss + TOLERANCE
+        day.over = day_profit(book) <= -terms.max_daily_loss + TOLERANCE
     if day.over:
         kept = 0
         for i in range(day.n_active):
