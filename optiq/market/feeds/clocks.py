@@ -30,6 +30,23 @@ def system_clock() -> Clock:
     return Clock(lambda: np.datetime64(time.time_ns() // 1000, "us"), time.sleep)
 
 
+def in_slices(clock: Clock, between: Callable[[], object], longest_s: float = 0.25) -> Clock:
+    """Return a clock that calls ``between`` at least every ``longest_s`` while it sleeps.
+
+    However the clock is set meanwhile, nobody sleeps longer than was asked for.
+    """
+
+    def sleep(whole: float) -> None:
+        ends, slept = clock.now() + span(whole), 0.0
+        while (left := min(seconds(ends - clock.now()), whole - slept)) > 0.0:
+            part = min(left, longest_s)
+            clock.sleep(part)
+            slept += part
+            between()
+
+    return Clock(clock.now, sleep)
+
+
 def seconds(span: np.timedelta64) -> float:
     """Return a span in seconds."""
     return float(span / np.timedelta64(1, "s"))
