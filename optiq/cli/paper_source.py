@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from optiq.market.chain_row import ChainRow
     from optiq.market.context import Context
+    from optiq.market.feeds.clocks import Clock
     from optiq.run.paper import Fault, PaperSession
     from optiq.run.polling import Paces
 
+Waiting = Callable[[], object]
 REPLAY = "replay"
 IN_STORE = "in the store already: this was a replay of it"
 
@@ -26,7 +28,10 @@ class DaySource:
     Attributes
     ----------
     rows
-        What a session is fed with from where it stands.
+        What a session is fed with from where it stands; while it waits for some, it calls the
+        function it is given a few times a second.
+    clock
+        By which a live feed's quotes age; None for a replay.
     require_time
         Refuses a session that cannot begin any more, by its folder.
     keep
@@ -36,7 +41,8 @@ class DaySource:
     date: dt.date
     has_book: bool
     context: Context
-    rows: Callable[[PaperSession], Iterable[ChainRow | Fault]]
+    rows: Callable[[PaperSession, Waiting], Iterable[ChainRow | Fault]]
+    clock: Clock | None = None
     require_time: Callable[[Path], None] = lambda _: None
     keep: Callable[[Path], str] = lambda _: IN_STORE
 
@@ -67,9 +73,8 @@ def source_of(
 
 
 def _replayed(store: Path, underlying: str, date: dt.date | None, times: float) -> DaySource:
-    import time
-
     from optiq.errors import InputError
+    from optiq.market.feeds.clocks import in_slices, system_clock
     from optiq.market.feeds.replay import replay
     from optiq.market.store import Store
     from optiq.run.stored import panels
@@ -81,14 +86,16 @@ def _replayed(store: Path, underlying: str, date: dt.date | None, times: float) 
         date=date,
         has_book=panel.has_book,
         context=context,
-        rows=lambda paper: replay(panel, paper.last_ts, times, time.sleep),
+        rows=lambda paper, waiting: replay(
+            panel, paper.last_ts, times, in_slices(system_clock(), waiting).sleep
+        ),
     )
 
 
 def _live(name: str, store: Path, underlying: str, paces: Paces) -> Iterator[DaySource]:
     import numpy as np
 
-    from optiq.market.feeds.clocks import system_clock
+    from optiq.market.feeds.clocks import in_slices, system_clock
     from optiq.market.feeds.live import open_feed
     from optiq.market.store import Store
     from optiq.run.journal import NAME
@@ -99,10 +106,11 @@ def _live(name: str, store: Path, underlying: str, paces: Paces) -> Iterator[Day
     level = float(context.closes[-1]) if len(context.closes) else np.nan
     with closing(open_feed(name, underlying, clock, level=level)) as feed:
 
-        def rows(paper: PaperSession) -> Polling:
+        def rows(paper: PaperSession, waiting: Waiting) -> Polling:
             rng = np.random.default_rng()  # of the pauses between tries, and of nothing else
             held, after = paper.day.held, paper.last_ts
-            return Polling(feed, feed.session, clock, paces, held, rng, after)
+            sliced = in_slices(clock, waiting)
+            return Polling(feed, feed.session, sliced, paces, held, rng, after)
 
         def require_time(folder: Path) -> None:
             if not (folder / NAME).is_file():
@@ -113,6 +121,7 @@ def _live(name: str, store: Path, underlying: str, paces: Paces) -> Iterator[Day
             has_book=feed.has_book,
             context=context,
             rows=rows,
+            clock=clock,
             require_time=require_time,
             keep=lambda folder: _kept(folder / NAME, store),
         )

@@ -27,6 +27,9 @@ class PaperLines:
         self._session = session
         if rows := session.day.rows.n_rows:
             self._write({"event": "resumed", "rows": rows}, f"resumed after {rows} rows")
+        if by := session.flattened_by:
+            told = {"event": "flattened", "by": by}
+            self._write(told, f"over: flattened by {by}; another --session trades on")
 
     def row(self, row: ChainRow, step: Step) -> None:
         """Tell of a row's exits and entries."""
@@ -37,9 +40,23 @@ class PaperLines:
         told = {"event": "fault", "kind": fault.kind, "message": fault.message}
         self._write(told, f"fault: {fault.kind}: {fault.message}")
 
+    def waiting(self) -> None:
+        """Nothing came: nothing is said."""
+
     def ended(self, step: Step) -> None:
         """Tell of what left at the end."""
+        assert self._session is not None
+        if by := self._session.flattened_by:
+            self._write({"event": "flattened", "by": by}, f"flattened by {by}")
         self._tell(step, "end     ")
+
+    def stopped(self, by: str) -> None:
+        """Tell where it was stopped, and what is held there."""
+        assert self._session is not None
+        day, over = self._session.day, self._session.is_over
+        rows, held = day.rows.n_rows, len(day.held())
+        told = {"event": "stopped", "by": by, "rows": rows, "held": held, "over": over}
+        self._write(told, parting(self._session, by))
 
     def _tell(self, step: Step, when: str) -> None:
         assert self._session is not None
@@ -52,6 +69,13 @@ class PaperLines:
         text = json.dumps(told, ensure_ascii=False) if self._as_json else line
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+
+
+def parting(session: PaperSession, by: str) -> str:
+    """Say where a session was stopped, and whether it can go on."""
+    held = len(session.day.held())
+    goes_on = "it is over" if session.is_over else f"{held} held; the same command goes on"
+    return f"stopped by {by} after {session.day.rows.n_rows} rows, {goes_on}"
 
 
 def sentence(event: Event) -> str:

@@ -6,7 +6,8 @@ that says must be what the journal says. There is no other state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Protocol
@@ -23,6 +24,8 @@ OVER = 1_000_000_000
 """The row number of what happens after the last row."""
 WALKED = ("chosen", "leaving", "decided", "exit", "entry", "ended", "over")
 """The kinds of event that the walk says, as opposed to what it is given."""
+FLATTENED = "flattened"
+"""The kind of event by which a person ended a session early; what left then follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,14 @@ class Watcher(Protocol):
     def fault(self, fault: Fault) -> None:
         """Hear of a poll that failed."""
 
+    def waiting(self) -> None:
+        """Hear, a few times a second, that nothing has come yet."""
+
     def ended(self, step: Step) -> None:
         """Hear that the session is over and flat."""
+
+    def stopped(self, by: str) -> None:
+        """Hear that a signal, by its name, stopped the run; the session may not be over."""
 
 
 class PaperSession:
@@ -53,6 +62,8 @@ class PaperSession:
         self.journal, self.day = journal, day
         self.is_over = walk_again(day, journal.events)
         self.faults: dict[str, int] = {}
+        told = [event.told["by"] for event in journal.events if event.kind == FLATTENED]
+        self.flattened_by: str = told[0] if told else ""
 
     @property
     def last_ts(self) -> np.datetime64 | None:
@@ -73,25 +84,43 @@ class PaperSession:
         told = {"kind": fault.kind, "message": fault.message}
         self.journal.append([Event.of("fault", self.day.rows.n_rows - 1, told)])
 
-    def finish(self) -> Step:
-        """End the session flat, and say so."""
+    def finish(self, flattened_by: str = "") -> Step:
+        """End the session flat, and say so, and by whom if that was before its time."""
         step = self.day.finish()
-        self.journal.append(_finish_events(self.day, step))
-        self.is_over = True
+        asked = [Event.of(FLATTENED, OVER, {"by": flattened_by})] if flattened_by else []
+        self.journal.append([*asked, *_finish_events(self.day, step)])
+        self.is_over, self.flattened_by = True, flattened_by
         return step
 
-    def run(self, feed: Iterable[ChainRow | Fault], watchers: Sequence[Watcher]) -> None:
-        """Take what the feed gives until it ends, then finish."""
+    def run(
+        self,
+        feed: Iterable[ChainRow | Fault],
+        watchers: Sequence[Watcher],
+        whole: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """Take what the feed gives until it ends, then finish; each of that inside ``whole()``."""
         for item in feed:
-            if isinstance(item, Fault):
-                self.note(item)
-                for watcher in watchers:
-                    watcher.fault(item)
-                continue
-            step = self.take(item)
+            with whole():
+                self._take_in(item, watchers)
+        with whole():
+            self._end(watchers)
+
+    def flatten(self, by: str, watchers: Sequence[Watcher]) -> None:
+        """End the session here: what is pending expires, what is open leaves at the last row."""
+        self._end(watchers, by)
+
+    def _take_in(self, item: ChainRow | Fault, watchers: Sequence[Watcher]) -> None:
+        if isinstance(item, Fault):
+            self.note(item)
             for watcher in watchers:
-                watcher.row(item, step)
-        step = self.finish()
+                watcher.fault(item)
+            return
+        step = self.take(item)
+        for watcher in watchers:
+            watcher.row(item, step)
+
+    def _end(self, watchers: Sequence[Watcher], flattened_by: str = "") -> None:
+        step = self.finish(flattened_by)
         for watcher in watchers:
             watcher.ended(step)
 

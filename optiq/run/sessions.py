@@ -16,7 +16,7 @@ from optiq.run.backtest import Settings
 from optiq.run.choosing import Chooser
 from optiq.run.day_in_progress import DayInProgress
 from optiq.run.journal import NAME, Event, Journal, read_journal
-from optiq.run.paper import OVER, PaperSession
+from optiq.run.paper import FLATTENED, OVER, PaperSession
 from optiq.run.plan import Plan
 from optiq.run.seeing import Direction
 from optiq.trade.strategies import Strategy
@@ -86,6 +86,12 @@ class StoredSession:
         """Whether it was finished."""
         return any(event.row == OVER for event in self.events)
 
+    @property
+    def _state(self) -> str:
+        if any(event.kind == FLATTENED for event in self.events):
+            return FLATTENED
+        return "over" if self.is_over else "open"
+
     def summary(self) -> dict[str, Any]:
         """Return what a list of sessions shows."""
         counts = dict.fromkeys(("row", "entry", "exit", "fault"), 0)
@@ -105,7 +111,7 @@ class StoredSession:
             "exits": counts["exit"],
             "faults": counts["fault"],
             "net_pnl": realised / 100,
-            "state": "over" if self.is_over else "open",
+            "state": self._state,
         }
 
 
