@@ -23,6 +23,8 @@ RECORDED = "OPTIQ_RECORDED"
 """Where this project's own tests find recorded markets; not a setting."""
 FAULT_PREFIX = "OPTIQ_TEST_"
 """What this project's own tests make a process die of; not settings."""
+ALERT_PREFIX = "OPTIQ_ALERT_"
+"""What a program told by ``--alert`` has in its environment; it may well run optiq itself."""
 
 Sections = Mapping[str, type[Any]]
 
@@ -149,7 +151,7 @@ def _from_environment(known: Mapping[str, Setting], environ: Mapping[str, str]) 
     for variable in sorted(environ):
         if not variable.startswith("OPTIQ_") or variable in (RECORDED, *folders):
             continue
-        if variable.startswith(FAULT_PREFIX):
+        if variable.startswith((FAULT_PREFIX, ALERT_PREFIX)):
             continue
         if variable not in variables:
             raise _unknown(variable, (*variables, *folders), "the environment", "setting")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,11 +24,13 @@ from optiq.cli.options import (
     StrategyOption,
     UnderlyingOption,
 )
+from optiq.cli.paper_watch import AlertOnOption, AlertOption, FlattenOption, PlainOption
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from optiq.run.paper import PaperSession
+    from optiq.cli.paper_source import DaySource
+    from optiq.run.paper import PaperSession, Watcher
     from optiq.run.plan import Plan
 
 FeedOption = Annotated[
@@ -73,6 +76,10 @@ def paper_run(
     snapshot_seconds: SnapshotOption = None,
     monitor_seconds: MonitorOption = None,
     stale_after: StaleOption = None,
+    flatten: FlattenOption = False,
+    alert: AlertOption = None,
+    alert_on: AlertOnOption = None,
+    plain: PlainOption = False,
     overrides: SetOption = None,
     config: ConfigOption = None,
     store: StoreOption = STORE,
@@ -84,15 +91,16 @@ def paper_run(
     Every row, and all that came of it, is journaled before it is shown. Stopped or killed, the
     same command goes on where the journal ends. No order ever leaves this machine. A live feed
     ends by itself after the close, its rows go into the store, and what every strategy would
-    have made of each five minutes is logged for `optiq episodes`.
+    have made of each five minutes is logged for `optiq episodes`. Ctrl-C stops within two seconds
+    and keeps what is held, unless told to leave it with --flatten.
     """
     from optiq.cli.config import resolved_toml
     from optiq.cli.output import emit
     from optiq.cli.paper_source import source_of
+    from optiq.cli.paper_watch import Looks, alerts_of, watched
     from optiq.cli.settings import run_settings
     from optiq.learn.direction_serving import direction_named
     from optiq.learn.served_scorer import scorer_named
-    from optiq.report.paper_lines import PaperLines
     from optiq.report.tables import show_run
     from optiq.run.choosing import chooser_named
     from optiq.run.plan import Plan
@@ -121,15 +129,27 @@ def paper_run(
         chooser = chooser_named(policy, strategies, seed) if policy else None
         folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
         source.require_time(folder)
-        lines = PaperLines(as_json=as_json)
         team = Ensemble(settings, strategies, served, chooser, model)
+        looks = Looks(
+            title=f"{underlying} {source.date}  {feed}{f' x{speed}' if feed == 'replay' else ''}",
+            policy=plan.policy,
+            clock=source.clock,
+            stale_after=stale_after or 180.0,
+            as_json=as_json,
+            plain=plain,
+        )
+        alerts = alerts_of(alert or [], alert_on)
         with opened(folder, plan, team) as paper:
-            lines.begin(paper)
-            if not paper.is_over:
-                paper.run(source.rows(paper), [lines])
+            with watched(paper, folder, looks, alerts) as watchers:
+                if not paper.is_over:
+                    run_watched(paper, source, watchers, flatten, folder, plan)
             summary = kept(paper, folder, plan)
             summary["scorer"] = served.told([source.date]) if served else None
-            summary["episodes"] = log_episodes(store, folder.name, paper.day, seed)
+            summary["episodes"] = (
+                f"none: the day was flattened by {paper.flattened_by}, and is not whole"
+                if paper.flattened_by
+                else log_episodes(store, folder.name, paper.day, seed)
+            )
         summary["stored"] = source.keep(folder)
 
     def show(screen: Console) -> None:
@@ -138,6 +158,29 @@ def paper_run(
         screen.print(f"[dim]Its episodes:[/dim] {summary['episodes']}", soft_wrap=True)
 
     emit(summary, as_json=as_json, show=show)
+
+
+def run_watched(
+    paper: PaperSession,
+    source: DaySource,
+    watchers: Sequence[Watcher],
+    flatten: bool,
+    folder: Path,
+    plan: Plan,
+) -> None:
+    """Run a session to its end, or until a signal; one that left flat has its trades kept too."""
+    from optiq.run.stopping import Stopped, run_until_stopped
+
+    def waiting() -> None:
+        for watcher in watchers:
+            watcher.waiting()
+
+    try:
+        run_until_stopped(paper, source.rows(paper, waiting), watchers, flatten=flatten)
+    except Stopped:
+        if paper.is_over:
+            kept(paper, folder, plan)
+        raise
 
 
 def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
