@@ -181,6 +181,7 @@ class Vendor:
     underlying: str = "NIFTY"
     expiries: tuple[dt.date, ...] = EXPIRIES
     trouble: str = ""
+    slow_s: float = 0.6
     echo: str = ""
     pages: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[np.datetime64, str]] = field(default_factory=list)
@@ -255,7 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _misbehave(self, name: str, expiry: dt.date) -> None:
         trouble, body = self.vendor.trouble, self.vendor.chain(name, expiry)
         if trouble == "slow":
-            time.sleep(0.6)
+            time.sleep(self.vendor.slow_s)
             self.close_connection = True
         elif trouble == "drip":
             self._drip()

@@ -37,6 +37,11 @@ def ensemble(settings: Settings | None = None) -> Ensemble:
     return Ensemble(settings or Settings(), find_all([]))
 
 
+def ensemble_of(*names: str, settings: Settings | None = None) -> Ensemble:
+    """Only some of the strategies: a day of one takes a fraction of a day of all."""
+    return Ensemble(settings or Settings(), find_all(list(names)))
+
+
 def plan_of(panel: Panel, context: Context, who: Ensemble) -> Plan:
     return Plan(
         underlying=panel.underlying,
