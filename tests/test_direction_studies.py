@@ -100,11 +100,11 @@ HEADINGS = (
 @pytest.mark.study
 def test_on_a_random_walk_nothing_is_found(write_study, tmp_path):
     store = Store(tmp_path / "store")
-    store_simulation(Simulation(days=250, seed=21), store)
+    store_simulation(Simulation(days=120, seed=21), store)
     measured = whole_training(store, tmp_path / "models", "NIFTY", Training(seeds=1, epochs=10))
     write_study(
         "random-walk-directions",
-        "A simulated market without a plant, 250 sessions, three folds; 95 % over sessions.",
+        "A simulated market without a plant, 120 sessions, three folds; 95 % over sessions.",
         HEADINGS,
         lines("random walk", measured),
     )

@@ -29,6 +29,7 @@ from optiq.learn.direction_model import DirectionModel
 from optiq.learn.direction_sample import Sample, folds_of
 from optiq.learn.direction_trial import Fit, Trial, run_trial
 from optiq.learn.measured import Evidence, Measured, pooled
+from optiq.learn.revision import code_revision
 from optiq.learn.splits import Fold, final_fold, fitted_until
 from optiq.learn.version_folder import files_sha256
 from optiq.market.context import Context
@@ -38,9 +39,6 @@ from optiq.run.backtest import Settings, backtest_day
 from optiq.trade.strategies import built_in
 
 ORDER = (PRIOR, LOGISTIC, TREES, TRANSFORMER)
-CODE = "direction/1"
-"""Which way of training: raised when the same data would give another model."""
-
 DayOf = Callable[[dt.date], tuple[Panel, Context]]
 """Reads a session and what the days before it say."""
 
@@ -184,7 +182,7 @@ def evidence_of(sample: Sample, fold: Fold, model: DirectionModel, split: str) -
         tested_from=np.datetime64(sample.ts[fold.test].min()),
         data_sha256=sample.sha256,
         model_sha256=files_sha256(model.files()),
-        code=CODE,
+        code=code_revision(),
     )
 
 
@@ -235,5 +233,5 @@ def card_of(
             "one underlying; trained on recorded snapshots, not on ticks",
         ],
         "intended_use": "research and paper trading through quantum_edge",
-        "hashes": {"data": sample.sha256, "code": CODE},
+        "hashes": {"data": sample.sha256, "code": code_revision()},
     }

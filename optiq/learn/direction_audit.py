@@ -47,7 +47,7 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON, for a card."""
-        return {"check": self.check, "passed": self.passed, "says": self.says}
+        return {"check": self.check, "passed": bool(self.passed), "says": self.says}
 
 
 @dataclass(frozen=True)

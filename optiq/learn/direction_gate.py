@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from optiq.learn.direction import CODE, traded_net
+from optiq.learn.direction import traded_net
 from optiq.learn.direction_figures import (
     KNOWS_SIDE,
     SAVED,
@@ -33,6 +33,7 @@ from optiq.learn.gates import Case, Verdict
 from optiq.learn.intervals import sessions_to_prove
 from optiq.learn.measured import Evidence, Measured
 from optiq.learn.registry import seen_until
+from optiq.learn.revision import code_revision
 from optiq.learn.version_folder import Stored
 from optiq.market.store import Store
 
@@ -123,7 +124,7 @@ def _evidence(case: Case, sample: Sample) -> Evidence:
         tested_from=np.datetime64(sample.ts.min()),
         data_sha256=sample.sha256,
         model_sha256=case.challenger.model_sha256,
-        code=CODE,
+        code=code_revision(),
     )
 
 
