@@ -12,7 +12,7 @@ from small_models import card
 from test_scorer import CALIBRATE, QUESTION, QUICK, TRAIN
 
 from optiq.cli.app import main
-from optiq.errors import InputError, MissingDataError
+from optiq.errors import DamagedError, InputError, MissingDataError
 from optiq.learn import registry
 from optiq.learn.scorer import KIND, trained
 from optiq.learn.scorer_fit import NAMES
@@ -103,11 +103,11 @@ def test_a_version_that_was_never_promoted_is_provisional(places, tmp_path):
     )
     assert (status, told["scorer"]["standing"]) == (0, "provisional")
     assert about_scorer(told["scorer"]) == [
-        "scores by scorer 1.0.0, provisional: it was never promoted"
+        "scores by scorer 1.0.0, provisional: it was not the champion then"
     ]
     main(["report", str(tmp_path / "c")])
     page = (tmp_path / "c" / "report.html").read_text()
-    assert "provisional: it was never promoted" in page
+    assert "provisional: it was not the champion then" in page
     assert '<body class="in-sample">' not in page
 
 
@@ -128,6 +128,54 @@ def test_paper_trading_with_a_scorer_is_the_backtest_with_it(places, tmp_path, n
     assert told["scorer"]["versions"] == {"1.0.1" if name == "champion" else name: 1}
     status, proof = run(places, "parity", name.replace(".", "-"))
     assert (status, proof["mismatches"]) == (0, 0)
+    kept = json.loads((Path(told["run"]) / "summary.json").read_text())
+    assert kept["scorer"]["standing"] == ("champion" if name == "champion" else "provisional")
+
+
+def test_a_paper_session_says_at_its_start_that_its_scores_are_provisional(places, capsys):
+    store, models = map(str, places)
+    words = ["paper-run", "--store", store, "--models", models, *GAMMA, "--date", str(SECOND)]
+    assert main([*words, "--scorer", "1.0.0", "--session", "told"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "scores by scorer 1.0.0, provisional: it was not the champion then"
+
+
+def test_recovery_and_parity_refuse_without_the_sessions_scorer(places, tmp_path):
+    day = ("--date", str(SECOND), "--session", "bound")
+    assert run(places, "paper-run", *GAMMA, *day, "--scorer", "1.0.0")[0] == 0
+    without = (places[0], tmp_path / "models")
+    for command in (("parity", "bound"), ("paper-run", *GAMMA, *day, "--scorer", "1.0.0")):
+        status, told = run(without, *command)
+        assert (status, told["error"]["code"]) == (3, "damaged")
+
+
+def test_a_version_promoted_later_is_provisional_on_the_sessions_before(places):
+    served = ServedScorer(places[1], "1.0.1")
+    assert served.told([THIRD])["standing"] == "by version"
+    registry.promote(places[1], KIND, "1.0.0", takes_effect=dt.date(2025, 2, 3), reason="test")
+    other = ServedScorer(places[1], "1.0.0")
+    assert other.told([THIRD])["standing"] == "provisional"
+    assert other.told([dt.date(2025, 2, 4)])["standing"] == "by version"
+
+
+def test_a_promotion_in_mid_run_changes_nothing(places, tmp_path):
+    import shutil
+
+    shutil.copytree(places[1], tmp_path / "models")
+    served = ServedScorer(tmp_path / "models")
+    assert served.version(THIRD) == "1.0.1"
+    registry.promote(tmp_path / "models", KIND, "1.0.0", takes_effect=THIRD, reason="test")
+    assert served.version(THIRD) == "1.0.1"
+    assert ServedScorer(tmp_path / "models").version(THIRD) == "1.0.0"
+
+
+def test_trees_of_other_features_give_no_signal(places, tmp_path):
+    model, _ = trained(QUESTION, TRAIN, CALIBRATE, replaced(5))
+    files = model.files()
+    files["model.txt"] = files["model.txt"].replace(b"return_5m", b"return_6m")
+    registry.save(tmp_path, KIND, files, card("2024-12-31", NAMES))
+    with pytest.raises(DamagedError, match="other features"):
+        scorer_named(tmp_path, "1.0.0", [SECOND], "NIFTY")
 
 
 def test_a_session_is_not_resumed_with_another_scorer(places):

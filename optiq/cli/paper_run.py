@@ -144,7 +144,6 @@ def paper_run(
                 if not paper.is_over:
                     run_watched(paper, source, watchers, flatten, folder, plan)
             summary = kept(paper, folder, plan)
-            summary["scorer"] = served.told([source.date]) if served else None
             summary["episodes"] = (
                 f"none: the day was flattened by {paper.flattened_by}, and is not whole"
                 if paper.flattened_by
@@ -188,6 +187,7 @@ def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
     import shutil
 
     from optiq.run.directory import RunDirectory
+    from optiq.run.stored import told_of
     from optiq.run.summary import Tally
 
     result, tally = paper.day.result(), Tally()
@@ -199,6 +199,7 @@ def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
         "from": str(plan.date),
         "to": str(plan.date),
         "strategies": list(result.strategies),
+        "scorer": told_of(paper.day.scorer, [plan.date]),
         **tally.summary(paper.day.settings),
         "faults": paper.faults,
         "elapsed_s": 0.0,

@@ -9,9 +9,11 @@ from typing import Any
 from optiq.market.calendar import time_of_day
 from optiq.market.chain_row import ChainRow
 from optiq.report.money import rupees
+from optiq.report.tables import about_scorer
 from optiq.run.day_in_progress import Step
 from optiq.run.journal import Event
 from optiq.run.paper import Fault, PaperSession
+from optiq.run.stored import told_of
 from optiq.run.telling import events_of
 
 
@@ -25,6 +27,9 @@ class PaperLines:
     def begin(self, session: PaperSession) -> None:
         """Say what is resumed."""
         self._session = session
+        told = told_of(session.day.scorer, [session.day.rows.date])
+        for line in about_scorer(told):
+            self._write({"event": "scorer", **(told or {})}, line)
         if rows := session.day.rows.n_rows:
             self._write({"event": "resumed", "rows": rows}, f"resumed after {rows} rows")
         if by := session.flattened_by:

@@ -103,7 +103,7 @@ def about_scorer(scorer: dict[str, Any] | None) -> list[str]:
     if scorer["standing"] == "in-sample":
         lines.append(f"IN-SAMPLE: scorer {name} has learnt from these sessions; no evidence")
     if scorer["standing"] == "provisional":
-        lines.append(f"scores by scorer {name}, provisional: it was never promoted")
+        lines.append(f"scores by scorer {name}, provisional: it was not the champion then")
     if scorer["unscored"]:
         lines.append(f"no scorer was in force on {counted(scorer['unscored'], 'session')}")
     return lines

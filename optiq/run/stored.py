@@ -129,9 +129,14 @@ def what_was_run(
         "strategy_sources": {s.name: s.source for s in strategies if s.source},
         "policy": chooser.name if chooser else None,
         "seed": chooser.seed if chooser else None,
-        "scorer": scorer.told(dates) if isinstance(scorer, Told) else None,
+        "scorer": told_of(scorer, dates),
         "direction": None if direction is None else getattr(direction, "name", "a function"),
     }
+
+
+def told_of(scorer: Scorer | None, dates: Sequence[dt.date]) -> dict[str, Any] | None:
+    """Return what a scorer says of itself on some sessions; None where it says nothing."""
+    return scorer.told(dates) if isinstance(scorer, Told) else None
 
 
 def complete(
