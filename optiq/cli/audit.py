@@ -20,7 +20,7 @@ from optiq.cli.options import (
 
 
 def audit(
-    kind: Annotated[str, typer.Argument(help="scorer.")] = "scorer",
+    kind: Annotated[str, typer.Argument(help="scorer or direction.")] = "scorer",
     version: Annotated[str, typer.Argument(help="A version, champion or candidate.")] = "candidate",
     seed: SeedOption = 0,
     config: ConfigOption = None,

@@ -20,7 +20,10 @@ from optiq.learn.version_folder import Stored
 from optiq.market.store import Store
 
 AUDITS = "audits.jsonl"
-AUDITED = {"scorer": "optiq.learn.scorer_audit"}
+AUDITED = {
+    "scorer": "optiq.learn.scorer_audit",
+    "direction": "optiq.learn.direction_audit",
+}
 """Each kind's table of checks."""
 
 

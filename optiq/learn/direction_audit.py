@@ -7,23 +7,29 @@ fitted over all rows, a column from the future) fails by the name of what is wro
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from optiq.errors import EvidenceError
 from optiq.learn.direction_forecasters import Logistic, Prior
 from optiq.learn.direction_labels import BUY, HOLD, LabelRule
-from optiq.learn.direction_model import DirectionModel
-from optiq.learn.direction_sample import Sample, scaler_of
+from optiq.learn.direction_model import DirectionModel, read_bundle
+from optiq.learn.direction_sample import Sample, folds_of, scaler_of, stored_sample
 from optiq.learn.direction_trial import log_losses, windows_of
 from optiq.learn.direction_windows import NAMES, LabelledDay, Scaler, joined, seen_of
 from optiq.learn.intervals import Interval, mean_interval
 from optiq.learn.splits import Fold
+from optiq.learn.version_folder import Stored
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray, IntArray
+from optiq.market.simulated_settings import Simulation
+from optiq.market.store import Store
 from optiq.run.mismatch import Mismatch
 from optiq.run.prefix import check as prefix_check
 from optiq.run.prefix import features_of
@@ -34,7 +40,8 @@ CUTS = 8
 PERMUTATIONS = 5
 SPLIT, SCOPE, FUTURE = "split", "fit scope", "future column"
 DUPLICATES, PERMUTED, SHIFTED = "duplicates", "permuted labels", "shifted features"
-TRUNCATION, WARM_UP = "truncation", "warm-up"
+TRUNCATION, WARM_UP, RANDOM_WALK = "truncation", "warm-up", "random walk"
+WALK_DAYS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,3 +261,78 @@ def _paired(suspect: Suspect, gains: FloatArray) -> Interval:
 def failures(checks: Sequence[Check]) -> Iterator[str]:
     """Yield the names of the checks that failed."""
     return (check.check for check in checks if not check.passed)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A stored version as `optiq.learn.audit` asks it."""
+
+    suspect: Suspect
+    model: DirectionModel
+    last_day: tuple[Panel, Context]
+    seed: int
+
+
+def subject(store: Store, stored: Stored, seed: int) -> Audited:
+    """Return what the checks ask: the model, and the sessions it has seen."""
+    card, bundle = stored.card, read_bundle(stored.files, f"{stored.kind} {stored.version}")
+    (underlying,), model = card["underlyings"], bundle.speaks
+    first, last = card["sessions"]["first"], card["seen_until"]
+    dates = [day.date for day in store.days(underlying) if first <= str(day.date) <= last]
+    if not dates:
+        raise EvidenceError(
+            f"the sessions that direction {stored.version} learnt from are not in {store.root}",
+            "give the store it was trained on",
+        )
+    asked = card["settings"]
+    sample = stored_sample(store, underlying, dates, model.rule, float(asked["minutes_apart"]))
+    folds, _ = folds_of(sample, int(asked["folds"]))
+    day = store.read_panel(underlying, dates[-1]), store.context(underlying, dates[-1])
+    return Audited(Suspect(sample, folds[-1], model.rule), model, day, seed)
+
+
+Found = tuple[bool, str, dict[str, float | int | str | None]]
+
+
+def _random_walk(asked: Audited) -> Found:
+    """Put a simulated market without any edge through the whole of a training: none may serve."""
+    from optiq.learn.direction import measure
+    from optiq.market.simulated_store import store_simulation
+
+    with tempfile.TemporaryDirectory(prefix="optiq-audit-") as folder:
+        store = Store(Path(folder))
+        store_simulation(Simulation(days=WALK_DAYS, seed=asked.seed), store)
+        dates = [day.date for day in store.days("NIFTY")]
+        sample = stored_sample(store, "NIFTY", dates, asked.suspect.rule, 10.0)
+        measured = measure(sample, asked.suspect.rule, None, None, n_folds=2)
+    says = f"{len(sample.label):,} windows of {WALK_DAYS} sessions: {measured.reasons[-1]}"
+    return measured.serves is None, says, {"sessions": WALK_DAYS}
+
+
+def _of_model(place: int) -> Callable[[Audited], Found]:
+    def ask(asked: Audited) -> Found:
+        check = audited_model(asked.model, *asked.last_day)[place]
+        return check.passed, check.says, {}
+
+    return ask
+
+
+def _of_training(ask_it: Callable[[Suspect], Check]) -> Callable[[Audited], Found]:
+    def ask(asked: Audited) -> Found:
+        check = ask_it(asked.suspect)
+        return check.passed, check.says, {}
+
+    return ask
+
+
+CHECKS: tuple[tuple[str, Callable[[Audited], Found]], ...] = (
+    (TRUNCATION, _of_model(0)),
+    (WARM_UP, _of_model(1)),
+    (SPLIT, _of_training(_split)),
+    (SCOPE, _of_training(_fit_scope)),
+    (DUPLICATES, _of_training(_duplicates)),
+    (FUTURE, _of_training(_future_column)),
+    (PERMUTED, _of_training(_permuted_labels)),
+    (SHIFTED, _of_training(_shifted_features)),
+    (RANDOM_WALK, _random_walk),
+)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from optiq.learn import audit as audits
 from optiq.learn.direction import traded_net
 from optiq.learn.direction_figures import (
     KNOWS_SIDE,
@@ -61,7 +62,7 @@ def judge(case: Case) -> Verdict:
     figures = figures_of(mine, _evidence(case, sample), rivals)
     demands = [SAVED.format(name) for name in rivals] + [KNOWS_SIDE]
     unmet = [
-        *_audit_faults(card),
+        *_audit_faults(case, card),
         *(_unmet(named(figures, metric)) for metric in demands if not _met(figures, metric)),
     ]
     return Verdict(
@@ -128,11 +129,13 @@ def _evidence(case: Case, sample: Sample) -> Evidence:
     )
 
 
-def _audit_faults(card: Mapping[str, Any]) -> list[str]:
-    audit = card.get("audit") or []
-    if not audit:
+def _audit_faults(case: Case, card: Mapping[str, Any]) -> list[str]:
+    """Return what the latest audit found, that of the training where there was none since."""
+    found = audits.latest(case.models, case.challenger)
+    checks = card.get("audit") if found is None else [one.to_json() for one in found]
+    if not checks:
         return ["it was never audited"]
-    return [f"audit: {check['check']}: {check['says']}" for check in audit if not check["passed"]]
+    return [f"audit: {check['check']}: {check['says']}" for check in checks if not check["passed"]]
 
 
 def _met(figures: list[Measured], metric: str) -> bool:
