@@ -307,6 +307,7 @@ HELPERS = {
     "legs",
     "options",
     "paper_source",
+    "paper_watch",
     "output",
     "settings",
     "values",
