@@ -77,6 +77,7 @@ def test_every_figure_is_measured_after_its_fit_beside_baselines(folder, told):
     assert len(card["tables"]["deciles"]["rows"]) == 10
     assert sum(one["share"] for one in card["importance"]) == pytest.approx(1.0)
     assert "latency_s 0" in card["label"]
+    assert any("base rate" in limit for limit in card["limits"])
 
 
 def test_the_same_rows_give_the_same_model(folder, told):

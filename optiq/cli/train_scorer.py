@@ -137,7 +137,7 @@ def _told(made: Candidate, models: Path, output: Path | None, seconds: float) ->
         "output": output,
         **{name: made.card[name] for name in kept},
         **{name: made.card[name] for name in ("figures", "baselines", "tables", "champion")},
-        "notes": notes(made.result),
+        "notes": notes(made.result, made.worth),
         "elapsed_s": round(seconds, 3),
     }
 

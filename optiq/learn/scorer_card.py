@@ -68,7 +68,7 @@ def card_of(result: Result, worth: Worth, recipe: Recipe, plan: Plan) -> dict[st
         "fit": {**asdict(replace(plan.fit, seed=plan.seed)), "trees": trees_of(result)},
         "trials": {"fits": len(result.fits), "settings": len(plan.settings())},
         "audit": [],
-        "limits": [*LIMITS, *notes(result)],
+        "limits": [*LIMITS, *notes(result, worth)],
         "intended_use": INTENDED_USE,
         "hashes": {"data": data.sha256, "code": code_revision(), "recipe": recipe.sha256},
     }
@@ -93,9 +93,21 @@ def trees_of(result: Result) -> int:
     return result.model.booster.num_trees()
 
 
-def notes(result: Result) -> list[str]:
+def in_plain_words(worth: Worth) -> str:
+    """Return what the figures say of the chances, in one sentence."""
+    skill = next(one.interval for one in worth.figures if one.metric == "Brier skill")
+    if not skill.is_known:
+        return f"Whether it beats the base rate is not known ({skill.note})."
+    if skill.high < 0:
+        return "Out of sample its chances are worse than always stating the base rate."
+    if skill.low <= 0:
+        return "Out of sample its chances are not shown to beat always stating the base rate."
+    return "Out of sample its chances beat always stating the base rate."
+
+
+def notes(result: Result, worth: Worth) -> list[str]:
     """Return what a reader of the figures must know first."""
-    data, said = result.data, []
+    data, said = result.data, [in_plain_words(worth)]
     n_sessions = len(np.unique(data.session))
     if n_sessions == 1:
         said.append("1 session: no interval. All rows share one path; this is one observation.")
