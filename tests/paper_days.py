@@ -42,6 +42,11 @@ def ensemble_of(*names: str, settings: Settings | None = None) -> Ensemble:
     return Ensemble(settings or Settings(), find_all(list(names)))
 
 
+def patience(seconds: float) -> float:
+    """Seconds that a promise in seconds may take here and now: more where many share the cores."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def plan_of(panel: Panel, context: Context, who: Ensemble) -> Plan:
     return Plan(
         underlying=panel.underlying,

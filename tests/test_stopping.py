@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from feed_server import FakeClock, Vendor, served
-from paper_days import ensemble_of, plan_of
+from paper_days import ensemble_of, patience, plan_of
 
 from optiq.cli.app import main
 from optiq.errors import DamagedError
@@ -116,7 +116,7 @@ def test_a_second_signal_and_a_long_row_are_not_waited_for():
     with pytest.raises(Stopped) as caught:
         amid_row(signal.SIGTERM, goes_on_s=10.0)
     assert (caught.value.code, caught.value.amid_row) == (143, True)
-    assert time.monotonic() - start < PATIENCE_S
+    assert time.monotonic() - start < patience(PATIENCE_S)
 
 
 def test_the_handlers_of_before_are_put_back():
@@ -249,7 +249,7 @@ def test_a_replay_stops_amid_its_wait_and_goes_on_later(store, day, tmp_path, nu
     folder = store / "sessions" / name
     wait_for_rows(folder)
     seconds, out, err = stopped(child, number)
-    assert (child.returncode, seconds < PATIENCE_S) == (STATUS[number], True), seconds
+    assert (child.returncode, seconds < patience(PATIENCE_S)) == (STATUS[number], True), seconds
     assert f"stopped by {number.name} after" in out
     assert err == f"optiq: {'interrupted' if number == signal.SIGINT else 'terminated'}\n"
     assert read_session(folder).summary()["rows"] >= 1
@@ -274,7 +274,7 @@ def test_ctrl_c_with_flatten_at_full_speed_writes_the_trades_and_says_so_later(
     seconds, out, err = stopped(child, signal.SIGINT)
     told += [json.loads(line) for line in out.splitlines()]
     assert (child.returncode, err) == (130, "")
-    assert seconds < PATIENCE_S
+    assert seconds < patience(PATIENCE_S)
     assert {"event": "flattened", "by": "SIGINT"} in told
     assert told[-1] == {
         "ok": False,
@@ -320,6 +320,6 @@ def test_a_live_session_stops_amid_its_wait_for_the_clock_or_the_server(tmp_path
             else:
                 wait_for_rows(tmp_path / "sessions" / "s")
             seconds, out, _ = stopped(child, signal.SIGINT)
-    assert (child.returncode, seconds < PATIENCE_S) == (130, True), seconds
+    assert (child.returncode, seconds < patience(PATIENCE_S)) == (130, True), seconds
     assert "stopped by SIGINT after" in out
     assert read_session(tmp_path / "sessions" / "s").summary()["state"] == "open"
