@@ -101,11 +101,12 @@ def paper_run(
     from optiq.cli.settings import run_settings
     from optiq.learn.direction_serving import direction_named
     from optiq.learn.served_scorer import scorer_named
-    from optiq.report.tables import show_run
+    from optiq.report.tables import about_scorer, show_run
     from optiq.run.choosing import chooser_named
     from optiq.run.plan import Plan
     from optiq.run.session_episodes import log_episodes
     from optiq.run.sessions import FOLDER, Ensemble, opened
+    from optiq.run.stored import told_of
     from optiq.run.user_strategy import tokens
 
     settings, strategies, resolved = run_settings(strategy or [], config, overrides or [])
@@ -130,8 +131,10 @@ def paper_run(
         folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
         source.require_time(folder)
         team = Ensemble(settings, strategies, served, chooser, model)
+        pace = f"{feed} x{speed}" if feed == "replay" else feed
+        scored = told_of(served, [source.date])
         looks = Looks(
-            title=f"{underlying} {source.date}  {feed}{f' x{speed}' if feed == 'replay' else ''}",
+            title="  ".join([f"{underlying} {source.date}", pace, *about_scorer(scored)]),
             policy=plan.policy,
             clock=source.clock,
             stale_after=stale_after or 180.0,
