@@ -91,8 +91,8 @@ FILES = {
 
 
 def save(root: Path, kind: str = "scorer", files: Any = FILES, **changes: Any) -> str:
-    """Store one model and return its version."""
-    return registry.save(root, kind, files, card() | changes, now=NOW)
+    """Store one model and return its version, another one for each call."""
+    return registry.save(root, kind, files, card() | changes, now=NOW, reuse=False)
 
 
 def promote(root: Path, version: str, takes_effect: str, kind: str = "scorer") -> None:

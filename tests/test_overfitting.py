@@ -116,11 +116,11 @@ def test_too_little_to_tell_overfitting_is_refused():
 
 
 def test_every_fit_is_written_down_with_its_configuration(tmp_path):
-    for leaves in (15, 31, 15):
+    for leaves, auc in ((15, 0.53), (31, 0.53), (15, 0.52), (15, 0.52)):
         config = {"num_leaves": leaves, "seed": 0}
         trials.record(
-            tmp_path, "scorer", config, {"auc": 0.53}, daily={"2025-11-20": -120.5}, now=NOW
-        )
+            tmp_path, "scorer", config, {"auc": auc}, daily={"2025-11-20": -120.5}, now=NOW
+        )  # the last is the one before it, made again: no further try
     found = trials.trials(tmp_path, "scorer")
     assert (len(found), trials.distinct(found)) == (3, 2)
     assert found[1].config == {"num_leaves": 31, "seed": 0}

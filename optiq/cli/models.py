@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,7 @@ from optiq.cli.options import MODELS, STORE, ConfigOption, JsonOption, ModelsOpt
 from optiq.errors import DamagedError, EvidenceError, InputError
 
 if TYPE_CHECKING:
-    from optiq.learn.gates import Case, Verdict
+    from optiq.learn.gates import Verdict
     from optiq.learn.version_folder import Stored
 
 app = typer.Typer(help="The models: list, read, verify, promote.", no_args_is_help=True)
@@ -147,6 +146,7 @@ def promote(
     """
     from optiq.cli.output import emit
     from optiq.learn import gates, registry
+    from optiq.learn.promoting import case_of, first_session
     from optiq.report.model_tables import promotion_line
 
     if force and not (reason or "").strip():
@@ -158,7 +158,7 @@ def promote(
         verdict = None
         days: tuple[dt.date, ...] = ()
         if not force:
-            case = _case(models, store, challenger, quiet=as_json)
+            case = case_of(models, store, challenger)
             verdict, days = gates.judge(case), case.sessions
             if not verdict.passed:
                 _refuse(challenger, verdict, as_json)
@@ -166,7 +166,9 @@ def promote(
             models,
             kind,
             challenger.version,
-            takes_effect=_next_session(max([registry.seen_until(challenger), *days])),
+            takes_effect=first_session(
+                max([registry.seen_until(challenger), *days]) + dt.timedelta(days=1)
+            ),
             reason=reason or "; ".join(verdict.reasons if verdict else ()) or "passed the gate",
             forced=force,
         )
@@ -196,24 +198,6 @@ def rollback(
         as_json=as_json,
         show=lambda screen: screen.print(f"{kind}: {promotion_line(done)}"),
     )
-
-
-def _case(models: Path, store: Path, challenger: Stored, *, quiet: bool) -> Case:
-    from optiq.learn import gates, registry
-    from optiq.market.manifest import listed
-
-    kind = challenger.kind
-    name = registry.aliases(models, kind)["champion"]
-    champion = registry.load(models, kind, name) if name else None
-    stored = [{day.date for day in listed(store, one)} for one in challenger.card["underlyings"]]
-    days = gates.unseen(sorted(set.intersection(*stored)) if stored else (), challenger, champion)
-    return gates.Case(models, store, kind, challenger, champion, days)
-
-
-def _next_session(day: dt.date) -> dt.date:
-    from optiq.market.calendar import sessions_between
-
-    return sessions_between(day + dt.timedelta(days=1), day + dt.timedelta(days=14))[0]
 
 
 def _refuse(challenger: Stored, verdict: Verdict, as_json: bool) -> None:

@@ -81,11 +81,19 @@ def judge(
     """Return the verdict on a candidate, opening the lockbox for it; it may refuse without looking.
 
     Refused unlooked: too few unseen sessions, too soon after the last test. Each look is written
-    down before the kind's judge computes anything, and every verdict after.
+    down before the kind's judge computes anything, and every verdict after. The same question again
+    is no further look: an interrupted one is gone on with, an answered one gets the same answer.
     """
-    verdict = _judged(case, gates, now)
     folder = registry.kind_folder(case.models, case.kind)
-    ledger_file.append(folder / VERDICTS, _entry(case, verdict, now))
+    looks = lockbox.openings(folder)
+    is_last = bool(looks) and _is_of(looks[-1], case)
+    if is_last and (told := _told_before(case, len(looks))):
+        return told
+    look, verdict = _judged(case, gates, now, len(looks) if is_last else None)
+    entry = _entry(case, verdict, now, look)
+    earlier = verdicts(case.models, case.kind)[-1:]
+    if [one | {"time": entry["time"]} for one in earlier] != [entry]:
+        ledger_file.append(folder / VERDICTS, entry)
     return verdict
 
 
@@ -94,19 +102,52 @@ def verdicts(models: Path, kind: str) -> list[dict[str, Any]]:
     return ledger_file.read(registry.kind_folder(models, kind) / VERDICTS)
 
 
-def _judged(case: Case, gates: Mapping[str, Judge], now: dt.datetime | None) -> Verdict:
+def verdict_of(entry: Mapping[str, Any]) -> Verdict:
+    """Return the verdict that one line of the ledger holds."""
+    return Verdict(
+        entry["passed"],
+        tuple(entry["reasons"]),
+        tuple(Measured.from_json(figure) for figure in entry["figures"]),
+        entry["sessions_needed"],
+    )
+
+
+def _judged(
+    case: Case, gates: Mapping[str, Judge], now: dt.datetime | None, interrupted: int | None
+) -> tuple[int | None, Verdict]:
+    """Return the number of the look, None without one, and what came of it."""
+    if interrupted:
+        return interrupted, gates[case.kind](case)
     folder = registry.kind_folder(case.models, case.kind)
     missing = lockbox.sessions_missing(folder, case.sessions)
     if missing:
         reason, more = missing
-        return Verdict(False, (reason,), sessions_needed=more)
+        return None, Verdict(False, (reason,), sessions_needed=more)
     challenger = case.challenger
     lockbox.open_lockbox(folder, challenger.version, challenger.model_sha256, case.sessions, now)
-    return gates[case.kind](case)
+    return len(lockbox.openings(folder)), gates[case.kind](case)
 
 
-def _entry(case: Case, verdict: Verdict, now: dt.datetime | None) -> dict[str, Any]:
+def _is_of(opening: lockbox.Opening, case: Case) -> bool:
+    """Whether a look was at this model, on these sessions."""
+    asked = (case.challenger.version, case.challenger.model_sha256, tuple(sorted(case.sessions)))
+    return (opening.version, opening.model_sha256, opening.sessions) == asked
+
+
+def _told_before(case: Case, look: int) -> Verdict | None:
+    """Return the verdict that was written on a look against the same champion, if any was."""
+    champion = case.champion.version if case.champion else None
+    for entry in reversed(verdicts(case.models, case.kind)):
+        if entry.get("look") == look and entry["champion"] == champion:
+            return verdict_of(entry)
+    return None
+
+
+def _entry(
+    case: Case, verdict: Verdict, now: dt.datetime | None, look: int | None
+) -> dict[str, Any]:
     return {
+        "look": look,
         "time": (now or dt.datetime.now(dt.UTC)).isoformat(timespec="seconds"),
         "version": case.challenger.version,
         "champion": case.champion.version if case.champion else None,

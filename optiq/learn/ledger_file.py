@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from optiq.errors import DamagedError
-from optiq.market.durable import make_folder, storage_error, sync_folder
+from optiq.market.durable import durable_step, make_folder, storage_error, sync_folder
 
 LINK = "link"
 """The key of the hash in each line."""
@@ -35,6 +35,7 @@ def append(path: Path, entry: Mapping[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         sync_folder(path.parent)
+        durable_step()
     except OSError as reason:
         raise storage_error(path, reason, option="--models") from reason
 

@@ -55,8 +55,13 @@ def save(
     *,
     render: Render | None = None,
     now: dt.datetime | None = None,
+    reuse: bool = True,
 ) -> str:
     """Store a new candidate and return its version, 1.0.0 for the first.
+
+    Where the newest version has the same files and the same card but for the time it was made,
+    that one is returned instead: whoever is interrupted after saving may simply train again.
+    ``reuse=False`` stores another all the same.
 
     The patch number grows with every candidate, the minor one when the card's ``features_hash``
     differs from the latest version's. The card is completed (kind, version, parent, created, hash
@@ -77,6 +82,8 @@ def save(
                 "hashes": {**card.get("hashes", {}), "model": files_sha256(files)},
             }
         )
+        if reuse and (twin := _twin(folder, files, whole)):
+            return twin
         text = json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False)
         pages = {CARD_PAGE: render(whole).encode()} if render else {}
         write_folder(folder / version, {**files, CARD: text.encode(), **pages})
@@ -149,7 +156,7 @@ def rollback(
         if earlier is None:
             raise MissingDataError(f"no earlier {kind} to return to", "see optiq models ls")
         stored = load(root, kind, earlier.version)
-        wanted = takes_effect or _next_morning(now or dt.datetime.now(dt.UTC))
+        wanted = takes_effect or next_morning(now or dt.datetime.now(dt.UTC))
         effect = max(wanted, seen_until(stored) + dt.timedelta(days=1))
         promotion = _decision(stored, effect, reason, now, act="rollback")
         pointer.append(folder, promotion)
@@ -237,6 +244,23 @@ def _order(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
+def _twin(folder: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> str | None:
+    """Return the newest version if it says the same of the same files; None otherwise."""
+    newest = next(reversed(_versions(folder)), None)
+    if newest is None:
+        return None
+    try:
+        stored = read_folder(folder / newest, folder.name, newest)
+    except DamagedError:
+        return None
+    is_same = files_sha256(stored.files) == files_sha256(files)
+    return newest if is_same and _timeless(stored.card) == _timeless(card) else None
+
+
+def _timeless(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in card.items() if key not in ("version", "created")}
+
+
 def _next_version(folder: Path, features: str) -> str:
     """Return the number after the newest; a version too damaged to tell its features is passed."""
     newest = next(reversed(_versions(folder)), None)
@@ -272,7 +296,11 @@ def _decision(
     )
 
 
-def _next_morning(now: dt.datetime) -> dt.date:
+def next_morning(now: dt.datetime) -> dt.date:
+    """Return the first day that has not begun to trade: today before nine in India, else the next.
+
+    ``now`` is aware.
+    """
     local = now.astimezone(IST)
     return local.date() + dt.timedelta(days=local.hour >= OPEN_HOUR)
 

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,10 @@ def record(
     daily: Mapping[str, float] | None = None,
     now: dt.datetime | None = None,
 ) -> Trial:
-    """Write down one fit; it is on the disk when this returns."""
+    """Write down one fit; it is on the disk when this returns.
+
+    A fit that says exactly what an earlier one said is that one, made again: it is no further try.
+    """
     text = json.dumps(config, sort_keys=True, allow_nan=False)
     trial = Trial(
         (now or dt.datetime.now(dt.UTC)).isoformat(timespec="seconds"),
@@ -52,6 +55,8 @@ def record(
         dict(metrics),
         dict(daily or {}),
     )
+    if any(replace(trial, time=earlier.time) == earlier for earlier in trials(models, kind)):
+        return trial
     entry = {name: getattr(trial, name) for name in Trial.__slots__}
     ledger_file.append(registry.kind_folder(models, kind) / TRIALS, entry)
     return trial

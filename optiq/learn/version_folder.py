@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from optiq.errors import DamagedError, InputError, MissingDataError
-from optiq.market.durable import make_folder, storage_error, sync_folder
+from optiq.market.durable import durable_step, make_folder, storage_error, sync_folder
 
 MANIFEST, CARD, CARD_PAGE = "MANIFEST.sha256", "card.json", "card.html"
 TEMPORARY = ".tmp-"
@@ -71,8 +71,10 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         for name, content in {**files, MANIFEST: manifest}.items():
             _write(half / name, content)
         sync_folder(half)
+        durable_step()
         half.rename(folder)
         sync_folder(folder.parent)
+        durable_step()
     except OSError as reason:
         raise storage_error(folder, reason, option="--models") from reason
     finally:
