@@ -16,7 +16,14 @@ from optiq.market import chain_file
 from optiq.market.context import Context
 from optiq.market.day_arrays import Columns, sort_order, take
 from optiq.market.day_summary import summarise
-from optiq.market.durable import durable_write, held, make_folder, storage_error, sync_folder
+from optiq.market.durable import (
+    durable_step,
+    durable_write,
+    held,
+    make_folder,
+    storage_error,
+    sync_folder,
+)
 from optiq.market.manifest import DayManifest, DayPlace, SourceEntry, SpotRecord, load, places
 from optiq.market.panel import Panel
 from optiq.market.schema import PRICES, AnyArray, FloatArray
@@ -217,6 +224,7 @@ def _step(name: str) -> None:
     """Die here when a test asks for it: the order of the durable steps is a promise."""
     if os.environ.get("OPTIQ_TEST_DIE_AFTER") == name:
         os.kill(os.getpid(), 9)
+    durable_step()
 
 
 def context_before(days: Iterable[DayManifest], date: dt.date) -> Context:

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from optiq.market.durable import make_folder
+from optiq.market.durable import durable_step, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class KnownSources:
                 self._by_digest[source.sha256] = source
             file.flush()
             os.fsync(file.fileno())
+        durable_step()
 
     def _load(self) -> list[KnownSource]:
         try:

@@ -167,7 +167,9 @@ class _Intake:
 
 
 def _known(tally: SourceTally) -> KnownSource:
-    days = [f"{day[0]} {day[1]}" for day, count in tally.by_day.items() if day and count.rows_kept]
+    # Rows known already count too: a commit that was killed before this line has kept them all.
+    found = (day for day, count in tally.by_day.items() if count.rows_kept or count.duplicates)
+    days = [f"{day[0]} {day[1]}" for day in found if day]
     return KnownSource(tally.source.name, tally.sha256, tally.total().rows_in, tuple(sorted(days)))
 
 
