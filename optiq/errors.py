@@ -91,3 +91,10 @@ class AccessError(OptiqError):
 
     code = "no_permission"
     exit_code = 77
+
+
+class TimeLimitError(OptiqError):
+    """A job that was given up because its time was over; it ends as if it were terminated."""
+
+    code = "time_limit"
+    exit_code = 143

@@ -10,6 +10,7 @@ from typing import Any
 
 from optiq.cli.config import resolve
 from optiq.errors import StrategyError
+from optiq.learn.evening_settings import EveningSettings
 from optiq.run.backtest import Settings
 from optiq.run.user_strategy import all_names, find, find_all
 from optiq.trade.charges import Broker
@@ -20,6 +21,8 @@ from optiq.trade.strategies import Strategy
 
 COMMON = {"walk": WalkSettings, "limits": Limits, "charges": Broker, "sizing": Sizing}
 """The sections of every run, in the order of the fields of `Settings`."""
+OTHERS = {"evening": EveningSettings}
+"""Sections that no run needs but the file may have."""
 
 
 def run_settings(
@@ -35,13 +38,25 @@ def run_settings(
     strategies = find_all(list(names))
     known = {strategy.name: strategy for strategy in (*map(find, all_names()), *strategies)}
     own = {name: _section(strategy) for name, strategy in known.items()}
-    filled = resolve({**COMMON, **own}, config, overrides, environ)
+    filled = resolve({**COMMON, **OTHERS, **own}, config, overrides, environ)
     settings = Settings(*(filled[name] for name in COMMON))
     chosen = [
         replace(strategy, params=filled[strategy.name].params, limits=filled[strategy.name].limits)
         for strategy in strategies
     ]
     return settings, chosen, sections_of(settings, chosen)
+
+
+def evening_settings(
+    config: Path | None,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> EveningSettings:
+    """Return the section of the evening; the rest of the file is checked as for any run."""
+    own = {name: _section(find(name)) for name in all_names()}
+    filled = resolve({**COMMON, **OTHERS, **own}, config, overrides, environ)
+    settings: EveningSettings = filled["evening"]
+    return settings
 
 
 def sections_of(settings: Settings, strategies: Sequence[Strategy]) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def candidate(
     *,
     render: registry.Render | None = None,
     advance: Callable[[int], None] = lambda _: None,
+    now: dt.datetime | None = None,
 ) -> Candidate:
     """Train, measure and register a scorer; every fit is written down as a trial.
 
@@ -86,24 +87,26 @@ def candidate(
     champion, why_not = champion_of(models, question)
 
     def noted(fit: Fit) -> None:
-        _write_down(models, fit, rows, recipe)
+        _write_down(models, fit, rows, recipe, now)
         advance(1)
 
     result = train(rows, question, plan, noted)
     worth = measure(result, champion, why_not)
     card = card_of(result, worth, recipe, plan)
-    version = registry.save(models, KIND, result.model.files(), card, render=render)
+    version = registry.save(models, KIND, result.model.files(), card, render=render, now=now)
     return Candidate(version, result.model, result, worth, card)
 
 
-def _write_down(models: Path, fit: Fit, rows: Dataset, recipe: Recipe) -> None:
+def _write_down(
+    models: Path, fit: Fit, rows: Dataset, recipe: Recipe, now: dt.datetime | None
+) -> None:
     config = {**asdict(fit.settings), "recipe": recipe.sha256, "data": rows.sha256}
     metrics = {
         "fold": None if fit.fold is None else float(fit.fold),
         "calibration log loss": fit.fitted.log_loss,
         "trees": float(fit.fitted.trees),
     }
-    trials.record(models, KIND, config, metrics)
+    trials.record(models, KIND, config, metrics, now=now)
 
 
 def _without_labels(dropped: Mapping[str, int]) -> EvidenceError:
