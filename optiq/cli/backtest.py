@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from optiq.cli.options import (
     ToOption,
     UnderlyingOption,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 OutOption = Annotated[
     Path | None,
@@ -68,6 +71,7 @@ def backtest(
     """
     import datetime as dt
 
+    from optiq.cli.ages import ages_of, show_ages, told
     from optiq.cli.config import folder, resolved_toml
     from optiq.cli.output import emit, progress, warn
     from optiq.cli.settings import run_settings, sections_of
@@ -94,6 +98,7 @@ def backtest(
     if model is not None and (learnt := model.in_sample(days)):
         warn(f"direction {model.name} has learnt from {learnt} of these sessions: in-sample")
     served = scorer_named(models, scorer, days, underlying, in_sample=in_sample)
+    ages = ages_of(models, days[-1], {"scorer": served, "direction": model}, config)
     if compare and chooser:
         raise InputError("--compare and --policy", "compare runs each strategy alone")
     if compare:
@@ -126,4 +131,9 @@ def backtest(
             advance=advance,
             direction=model,
         )
-    emit(run.summary, as_json=as_json, show=lambda screen: show_run(screen, run.summary))
+
+    def show(screen: Console) -> None:
+        show_run(screen, run.summary)
+        show_ages(screen, ages)
+
+    emit({**run.summary, "models": told(ages)}, as_json=as_json, show=show)

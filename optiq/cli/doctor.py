@@ -20,9 +20,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from optiq.cli.moment import now
 from optiq.cli.options import MODELS, STORE, ConfigOption, JsonOption, ModelsOption, StoreOption
 from optiq.cli.output import emit, table
-from optiq.errors import AccessError, CannotCreateError, RuleError
+from optiq.errors import AccessError, CannotCreateError, OptiqError, RuleError
 
 State = Literal["ok", "warning", "problem"]
 
@@ -58,7 +59,8 @@ def doctor(
 
     The exit status is 0 when nothing stands in the way of a run.
     """
-    checks = [*all_checks(store, models, dt.datetime.now(dt.UTC))]
+    moment = now()
+    checks = [*all_checks(store, models, moment), *evening(store, models, config, moment)]
     broken = [check for check in checks if check.state == "problem"]
     result: dict[str, object] = {"ok": not broken, "checks": checks}
     if broken:
@@ -83,6 +85,34 @@ def all_checks(store: Path, models: Path, now: dt.datetime) -> Iterator[Check]:
     yield disk_sync(_existing(store))
     yield clock(now)
     yield todays_session(now)
+
+
+def evening(store: Path, models: Path, config: Path | None, moment: dt.datetime) -> Iterator[Check]:
+    """Say when the last evening was done, what is missed, and how old each champion is."""
+    from optiq.cli.settings import evening_settings
+    from optiq.learn import evening_manifest, staleness
+    from optiq.learn.evening import pending
+    from optiq.market.schema import IST
+
+    try:
+        settings = evening_settings(config)
+        done = [one.date for one in evening_manifest.all_of(store) if one.state == "done"]
+        missed = pending(store, settings, moment) if done else []
+        today = moment.astimezone(IST).date()
+        ages = staleness.champions(models, today, settings.stale_after_sessions)
+    except OptiqError as error:
+        yield Check("evening", "warning", str(error), error.hint)
+        return
+    if not done:
+        yield Check("evening", "ok", "none yet", "optiq eod after a close; optiq cron install")
+    elif missed:
+        found = f"last done {done[-1]}, {len(missed)} missed since"
+        yield Check("evening", "warning", found, "optiq eod")
+    else:
+        yield Check("evening", "ok", f"last done {done[-1]}, none missed")
+    for age in ages:
+        state: State = "warning" if age.is_stale else "ok"
+        yield Check("champion", state, age.words, "optiq eod" if age.is_stale else "")
 
 
 def python_version(version: tuple[int, int]) -> Check:

@@ -94,6 +94,7 @@ def paper_run(
     have made of each five minutes is logged for `optiq episodes`. Ctrl-C stops within two seconds
     and keeps what is held, unless told to leave it with --flatten.
     """
+    from optiq.cli.ages import ages_of, show_ages, told
     from optiq.cli.config import resolved_toml
     from optiq.cli.output import emit
     from optiq.cli.paper_source import source_of
@@ -114,6 +115,7 @@ def paper_run(
     paces = {"snapshot": snapshot_seconds, "monitor": monitor_seconds, "stale_after": stale_after}
     with source_of(feed, store, underlying, date, speed, paces) as source:
         served = scorer_named(models, scorer, [source.date], underlying)
+        ages = ages_of(models, source.date, {"scorer": served, "direction": model}, config)
         plan = Plan(
             underlying=underlying,
             date=source.date,
@@ -153,9 +155,11 @@ def paper_run(
                 else log_episodes(store, folder.name, paper.day, seed)
             )
         summary["stored"] = source.keep(folder)
+        summary["models"] = told(ages)
 
     def show(screen: Console) -> None:
         show_run(screen, summary)
+        show_ages(screen, ages)
         screen.print(f"[dim]The day's quotes:[/dim] {summary['stored']}", soft_wrap=True)
         screen.print(f"[dim]Its episodes:[/dim] {summary['episodes']}", soft_wrap=True)
 
