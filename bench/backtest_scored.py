@@ -72,8 +72,8 @@ def _walked(
     store: Store, dates: list, team: list[Strategy], scorer: Scorer | None
 ) -> tuple[float, int]:
     started, orders = time.perf_counter(), 0
-    days = panels(store, "NIFTY", dates, fields_of(team))
-    for day in backtest(days, team, Settings(), scorer, compare_instant=False):
+    days = panels(store, "NIFTY", dates, fields_of(team, scorer))
+    for day in backtest(days, team, Settings(), scorer):
         orders += len(day.orders)
     return time.perf_counter() - started, orders
 

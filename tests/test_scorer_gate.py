@@ -14,7 +14,7 @@ from optiq.trade.orders import ExitRule
 
 ROWS = 60
 SHARE = 0.65
-HALF_SD = 0.08
+HALF_SD = 0.076
 """So much chance a standard deviation of what can be known makes +0.5 sd a day of the gain."""
 QUESTION = Question("gamma_scalping", ExitRule(target=0.15, stop=0.10), ("NIFTY",))
 QUICK = FitSettings(max_rounds=30, patience=10, min_data_in_leaf=40, leaf_sessions=1)

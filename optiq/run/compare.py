@@ -81,7 +81,7 @@ def compare_stored(
             Part(team, open_directories.enter_context(RunDirectory(out / name)))
             for name, team in teams.items()
         ]
-        for panel, context in panels(store, underlying, dates, fields_of(strategies)):
+        for panel, context in panels(store, underlying, dates, fields_of(strategies, scorer)):
             together = backtest_day(
                 panel, context, strategies, settings, scorer, direction=direction
             )

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from optiq.errors import InputError, MissingDataError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
+from optiq.market.schema import GREEKS
 from optiq.market.store import Store, context_before
 from optiq.run.asking import Scorer
 from optiq.run.backtest import Settings, backtest
@@ -23,6 +24,8 @@ from optiq.trade.ledger import Columns
 from optiq.trade.strategies import Strategy
 
 COMMON_FIELDS = ("ltp", "bid", "ask")
+SCORED_FIELDS = ("volume", "oi", "oi_change", *GREEKS)
+"""What features are made of: asked for one by one, a file would be opened again for each."""
 
 
 @runtime_checkable
@@ -65,9 +68,11 @@ def sessions(
     )
 
 
-def fields_of(strategies: list[Strategy]) -> tuple[str, ...]:
+def fields_of(strategies: list[Strategy], scorer: Scorer | None = None) -> tuple[str, ...]:
     """Return the panel fields a run reads anyway, so that each file is read once."""
-    return tuple(dict.fromkeys([*COMMON_FIELDS, *(n for s in strategies for n in s.needs)]))
+    scored = () if scorer is None else SCORED_FIELDS
+    needed = (name for strategy in strategies for name in strategy.needs)
+    return tuple(dict.fromkeys([*COMMON_FIELDS, *needed, *scored]))
 
 
 def panels(
@@ -97,7 +102,7 @@ def backtest_stored(
     ``advance`` is told after each day, for a progress bar.
     """
     started, tally = time.perf_counter(), Tally()
-    days = panels(store, underlying, dates, fields_of(strategies))
+    days = panels(store, underlying, dates, fields_of(strategies, scorer))
     with RunDirectory(out) as directory:
         for day in backtest(days, strategies, settings, scorer, chooser, direction=direction):
             directory.add(day)
