@@ -32,6 +32,7 @@ EXTRAS = {
     "learn": "the direction model and the policy",
     "cluster": "sweeps over several machines",
     "postgres": "ingest from PostgreSQL",
+    "keyring": "broker tokens from the system's keyring",
 }
 LOW_SPACE_GB, NO_SPACE_GB = 2.0, 0.2
 SLOW_FSYNC_MS = 50.0

@@ -84,6 +84,8 @@ def first_orders(
 
 def _best_of_rows(panel: Panel, orders: Records) -> IntArray:
     """Return the number of each strategy's best order of each row, by row."""
+    if not len(orders):
+        return np.empty(0, np.int64)
     quotes, best = quotes_of(panel), []
     spot = _last_known(panel)
     key = orders["row"].astype(np.int64) * 64 + orders["strategy"]
