@@ -36,7 +36,7 @@ LAGS = 10
 IMMATERIAL = 0.02
 """Least standard error, in spreads of the rows: what moves less is not worth telling."""
 LEAST_SESSIONS = 10
-NEIGHBOURS = 10
+NEIGHBOURS = 20
 N_BINS = 10
 FLOOR = 1e-4
 """Least share of a bin, so that an empty one does not make PSI infinite."""
