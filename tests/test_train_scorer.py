@@ -93,6 +93,11 @@ def test_every_fit_is_a_line_in_the_ledger_of_trials(folder, told):
     configs = {line.config_sha256 for line in lines}
     assert len(configs) == 2  # the usual settings and one drawn
     assert len(lines) % (2 * 5) == 0  # each in four folds and for good
+    (days,) = {tuple(line.daily) for line in lines if line.daily}
+    card = registry.load(folder / "models", "scorer", told["version"]).card
+    assert len(days) == max(one["sessions"] for one in card["figures"])
+    assert card["trials"]["fits"] == len(lines)
+    assert card["trials"]["deflated_sharpe"] is None  # one series is nothing to choose from
 
 
 def test_one_session_has_figures_and_no_interval(tmp_path):

@@ -87,18 +87,29 @@ def candidate(
     champion, why_not = champion_of(models, question)
 
     def noted(fit: Fit) -> None:
-        _write_down(models, fit, rows, recipe, now)
+        if fit.fold is not None:
+            _write_down(models, fit, rows, recipe, now)
         advance(1)
 
     result = train(rows, question, plan, noted)
     worth = measure(result, champion, why_not)
+    for fit in result.fits:
+        if fit.fold is None:
+            serves = fit.fitted is result.fitted
+            _write_down(models, fit, rows, recipe, now, worth.daily if serves else None)
     card = card_of(result, worth, recipe, plan)
+    card["trials"] |= trials.selection(trials.trials(models, KIND))
     version = registry.save(models, KIND, result.model.files(), card, render=render, now=now)
     return Candidate(version, result.model, result, worth, card)
 
 
 def _write_down(
-    models: Path, fit: Fit, rows: Dataset, recipe: Recipe, now: dt.datetime | None
+    models: Path,
+    fit: Fit,
+    rows: Dataset,
+    recipe: Recipe,
+    now: dt.datetime | None,
+    daily: Mapping[str, float] | None = None,
 ) -> None:
     config = {**asdict(fit.settings), "recipe": recipe.sha256, "data": rows.sha256}
     metrics = {
@@ -106,7 +117,7 @@ def _write_down(
         "calibration log loss": fit.fitted.log_loss,
         "trees": float(fit.fitted.trees),
     }
-    trials.record(models, KIND, config, metrics, now=now)
+    trials.record(models, KIND, config, metrics, daily=daily, now=now)
 
 
 def _without_labels(dropped: Mapping[str, int]) -> EvidenceError:

@@ -14,7 +14,7 @@ from optiq.learn.revision import code_revision
 from optiq.learn.scorer_calibration import AS_IT_IS
 from optiq.learn.scorer_fit import NAMES
 from optiq.learn.scorer_measure import Worth
-from optiq.learn.scorer_training import Plan, Result, importance
+from optiq.learn.scorer_training import Plan, Result, importance, tested_rows
 from optiq.market.schema import TimeArray
 
 INTENDED_USE = (
@@ -35,7 +35,7 @@ def card_of(result: Result, worth: Worth, recipe: Recipe, plan: Plan) -> dict[st
     """Return the card of a trained scorer as plain JSON, but for what the registry adds."""
     data, last = result.data, result.last
     sessions: TimeArray = np.unique(data.session)
-    tested = np.concatenate([one.fold.test for one in result.folds])
+    tested = tested_rows(result)
     return {
         "underlyings": sorted(set(data.underlying.tolist())),
         "sessions": {"first": str(sessions[0]), "last": str(sessions[-1]), "n": len(sessions)},

@@ -17,8 +17,9 @@ from optiq.learn.scorer_metrics import (
     deciles,
     figures,
     reliability,
+    top_rows,
 )
-from optiq.learn.scorer_training import FoldResult, Result, scored
+from optiq.learn.scorer_training import FoldResult, Result, scored, tested_rows
 from optiq.learn.validate import Evidence, Measured, pooled
 from optiq.market.schema import IntArray
 
@@ -28,12 +29,14 @@ class Worth:
     """What was measured out of sample.
 
     ``baselines`` by name; ``why_no_champion`` says why the serving scorer is not among them.
+    ``daily`` is what each tested session's ten highest came to together, rupees net, by ISO date.
     """
 
     figures: list[Measured]
     baselines: Mapping[str, list[Measured]]
     tables: Mapping[str, Any]
     why_no_champion: str
+    daily: Mapping[str, float]
 
 
 def measure(result: Result, champion: Champion | None, why_not: str = "") -> Worth:
@@ -45,16 +48,23 @@ def measure(result: Result, champion: Champion | None, why_not: str = "") -> Wor
         "moneyness alone": figures(_by_moneyness(result, tested), evidence),
     }
     if champion is not None:
-        found = _by_champion(result, tested, champion)
-        why_not = "" if found else f"the champion {champion.version} has seen these sessions"
-        if found:
-            baselines[f"champion {champion.version}"] = figures(*found)
+        same = _by_champion(result, tested, champion)
+        why_not = "" if same else f"the champion {champion.version} has seen these sessions"
+        if same:
+            baselines[f"champion {champion.version}"] = figures(*same)
     proof = evidence.to_json()
     tables = {
         "reliability": {"evidence": proof, "rows": reliability(tested)},
         "deciles": {"evidence": proof, "rows": deciles(tested)},
     }
-    return Worth(figures(tested, evidence), baselines, tables, why_not)
+    found = figures(tested, evidence)
+    return Worth(found, baselines, tables, why_not, _daily(result, tested))
+
+
+def _daily(result: Result, tested: Scored) -> dict[str, float]:
+    sessions = np.unique(result.data.session[tested_rows(result)]).tolist()
+    top = tested.take(top_rows(tested))
+    return dict(zip(map(str, sessions), top.per_session(top.net_pnl).tolist(), strict=True))
 
 
 def _evidence(result: Result) -> Evidence:

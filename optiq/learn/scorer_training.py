@@ -20,7 +20,7 @@ from optiq.learn.validate import (
     walk_forward,
     within_session,
 )
-from optiq.market.schema import AnyArray, FloatArray, TimeArray
+from optiq.market.schema import AnyArray, FloatArray, IntArray, TimeArray
 
 ENOUGH_FOR_A_LOCKBOX = 60
 """With fewer sessions none is locked away: what is left would teach too little."""
@@ -83,6 +83,7 @@ class Result:
     """A trained scorer and what its folds said; ``data`` is without the lockbox."""
 
     model: ScorerModel
+    fitted: Fitted
     last: Fold
     fits: tuple[Fit, ...]
     folds: tuple[FoldResult, ...]
@@ -109,8 +110,8 @@ def train(whole: Dataset, question: Question, plan: Plan, watch: Watch = lambda 
         for number, fold in enumerate(folds)
     )
     last = last_fold(data)
-    model = _best(data, last, question, plan, None, noted)[0]
-    return Result(model, last, tuple(fits), results, data, locked, split)
+    model, fitted = _best(data, last, question, plan, None, noted)
+    return Result(model, fitted, last, tuple(fits), results, data, locked, split)
 
 
 def n_fits(n_sessions: int, plan: Plan) -> int:
@@ -150,9 +151,14 @@ def last_fold(data: Dataset) -> Fold:
     return Fold(np.concatenate([day.train, day.calibrate]), day.test, day.test[:0])
 
 
+def tested_rows(result: Result) -> IntArray:
+    """Return the numbers of the test rows of all folds."""
+    return np.concatenate([one.fold.test for one in result.folds])
+
+
 def scored(result: Result) -> Scored:
     """Return the test rows of all folds as one table, sessions numbered from 0."""
-    rows = np.concatenate([one.fold.test for one in result.folds])
+    rows = tested_rows(result)
     sessions, number = np.unique(result.data.session[rows], return_inverse=True)
     return Scored(
         chance=np.concatenate([one.chance for one in result.folds]),
