@@ -20,7 +20,15 @@ from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store
 from optiq.run.cuts import blind_cuts, pointed_cuts
-from optiq.run.prefix import Subject, check, features_of, orders_of, require, scores_of
+from optiq.run.prefix import (
+    Subject,
+    check,
+    features_of,
+    orders_of,
+    readiness_of,
+    require,
+    scores_of,
+)
 from optiq.run.said import of_cells, of_orders
 from optiq.run.user_strategy import find
 from optiq.trade.strategies import BUILT_IN, from_module
@@ -65,6 +73,7 @@ def test_it_keeps_its_word_on_a_simulated_day(name, simulated, days):
     context = simulated.context(day.underlying, day.date)
     for panel in (whole, days[-1]):
         require(orders_of(strategy), panel, context)
+        require(readiness_of(strategy), panel, context)
 
 
 @needs_recordings
@@ -72,7 +81,9 @@ def test_it_keeps_its_word_on_a_simulated_day(name, simulated, days):
 @each_strategy
 def test_it_keeps_its_word_on_a_recorded_day_around_its_holes(name, date, recorded):
     panel = recorded.read_panel("NIFTY", date)
-    require(orders_of(find(name)), panel, recorded.context("NIFTY", date))
+    context = recorded.context("NIFTY", date)
+    require(orders_of(find(name)), panel, context)
+    require(readiness_of(find(name)), panel, context)
 
 
 def test_they_do_speak(days):

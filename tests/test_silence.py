@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from option_chains import chain
 
-from optiq.errors import StrategyError
+from optiq.errors import LookAheadError, StrategyError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.run.backtest import Settings, backtest_day
+from optiq.run.choosing import is_ready
+from optiq.run.prefix import readiness_of, require
 from optiq.trade.orders import ExitRule, Orders
-from optiq.trade.strategies import from_module
+from optiq.trade.strategies import built_in, from_module
 
 NOON = [720.0, 721.0, 722.0]
 
@@ -61,3 +63,27 @@ def test_a_users_reason_that_is_none_is_an_error_that_names_it(reason, message):
 def test_a_reason_must_be_a_function():
     with pytest.raises(StrategyError, match="silent_because is no function"):
         own(silent_because="it rains")
+
+
+QUARTERS = [558.0, 573.0, 588.0, 603.0, 618.0]
+
+
+def test_that_no_range_formed_is_known_when_its_minutes_are_over():
+    """At 9:18 a range may still form; at 9:33 it is known that two rows did not come."""
+    day, strategy = chain(QUARTERS), built_in("opening_range")
+    ready = is_ready(day, Context(), strategy, np.arange(5))
+    assert ready.tolist() == [True, False, False, False, False]
+    for row in range(5):
+        so_far = is_ready(day.until(row + 1), Context(), strategy, np.array([row]))
+        assert so_far.tolist() == [ready[row]], "the same while the day went on"
+
+
+def test_a_reason_that_is_known_from_the_first_holds_from_the_first():
+    ready = is_ready(chain(QUARTERS), Context(), built_in("quantum_edge"), np.arange(5))
+    assert not ready.any()
+
+
+def test_a_reason_that_is_taken_back_is_caught():
+    fickle = own(silent_because=lambda panel, context, params: "rain" if panel.n_rows < 3 else None)
+    with pytest.raises(LookAheadError, match="the silence of strategy 'own'"):
+        require(readiness_of(fickle), chain(QUARTERS))

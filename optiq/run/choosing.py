@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -110,14 +111,33 @@ def masks(
     minute = chain.minute[rows]
     begun = minute + DECISION_MINUTES - chain.open_minute > limits.first_entry_minutes
     hours = begun & (chain.close_minute - minute >= limits.last_entry_minutes)
-    ready = [
-        rows >= first_row_with(chain, strategy.needs)
-        if strategy.silence(chain, context) is None
-        else np.zeros(len(rows), bool)
-        for strategy in strategies
-    ]
+    ready = [is_ready(chain, context, strategy, rows) for strategy in strategies]
     possible: BoolArray = np.stack(ready, axis=1) & hours[:, None]
     return possible
+
+
+def is_ready(chain: Panel, context: Context, strategy: Strategy, rows: IntArray) -> BoolArray:
+    """Return (len(rows),): whether a strategy had its inputs by each row and was not silent then.
+
+    ``rows`` ascend. A strategy that has a reason to stay silent keeps it for the day, so the first
+    row with one is found by halving; what later rows say is not heard before.
+    """
+    fed = rows >= first_row_with(chain, strategy.needs)
+    if strategy.silent_because is None or not fed.any():
+        return fed
+    if strategy.silence(chain, context) is None:
+        return fed
+    known = rows[fed]
+
+    def silent_after(n_rows: int) -> bool:
+        if n_rows == chain.n_rows:
+            return True
+        return strategy.silence(chain.until(n_rows), context.until(n_rows)) is not None
+
+    heard = 0
+    if not silent_after(int(known[0]) + 1):
+        heard = bisect_left(known, True, key=lambda row: silent_after(int(row) + 1))
+    return np.asarray(fed & (np.cumsum(fed) <= heard))
 
 
 def first_row_with(chain: Panel, fields: Sequence[str]) -> int:

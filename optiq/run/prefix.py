@@ -18,6 +18,7 @@ from optiq.market.features import contract_features, market_features
 from optiq.market.panel import Panel
 from optiq.market.schema import AnyArray
 from optiq.run.asking import Scorer
+from optiq.run.choosing import is_ready
 from optiq.run.cuts import blind_cuts, pointed_cuts
 from optiq.run.mismatch import Mismatch, compare, look_ahead
 from optiq.run.said import Said, of_cells, of_orders, of_rows, of_scores
@@ -53,6 +54,16 @@ def orders_of(strategy: Strategy) -> Subject:
         f"strategy {strategy.name!r}",
         lambda panel, context: of_orders(panel, strategy.entries(panel, context)),
     )
+
+
+def readiness_of(strategy: Strategy) -> Subject:
+    """Return on which rows a strategy could be chosen as a subject: its inputs and its silence."""
+
+    def say(panel: Panel, context: Context) -> Said:
+        ready = is_ready(panel, context, strategy, np.arange(panel.n_rows))
+        return of_rows(panel, ("ready",), ready[:, None].astype(np.float64))
+
+    return Subject(f"the silence of strategy {strategy.name!r}", say)
 
 
 def scores_of(name: str, scorer: Scorer, strategy: Strategy) -> Subject:

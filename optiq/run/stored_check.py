@@ -9,7 +9,7 @@ from typing import Any
 
 from optiq.market.store import Store
 from optiq.run.mismatch import Mismatch
-from optiq.run.prefix import Checked, check, of_contracts, of_the_market, orders_of
+from optiq.run.prefix import Checked, check, of_contracts, of_the_market, orders_of, readiness_of
 from optiq.run.stored import fields_of, panels
 from optiq.trade.strategies import Strategy
 
@@ -67,6 +67,8 @@ def check_stored(
     With ``features`` what models see is checked alike.
     """
     every = {strategy.name: orders_of(strategy) for strategy in strategies}
+    silent = [readiness_of(one) for one in strategies if one.silent_because is not None]
+    every |= {subject.name: subject for subject in silent}
     if features:
         every |= {subject.name: subject for subject in (of_the_market(), of_contracts())}
     results = [StrategyCheck(name) for name in every]
