@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -122,6 +123,34 @@ def verify(
     emit(result, as_json=as_json, show=lambda screen: show_checks(screen, checks))
     if faults:
         raise typer.Exit(DamagedError.exit_code)
+
+
+@app.command("add")
+def add(
+    folder: Annotated[
+        Path, typer.Argument(help="A version's folder, such as models/scorer/1.0.1 of elsewhere.")
+    ],
+    config: ConfigOption = None,
+    models: ModelsOption = MODELS,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in a version that was trained on another machine, as a candidate.
+
+    Its hashes are checked, and its files opened in a child process first. It
+    serves once `optiq models promote` has judged it on sessions stored here.
+    """
+    from optiq.cli.output import emit
+    from optiq.learn.adopting import adopt
+    from optiq.report.card import card_page
+
+    kind, version = adopt(models, folder, render=card_page)
+    emit(
+        {"kind": kind, "version": version, "promoted": False},
+        as_json=as_json,
+        show=lambda screen: screen.print(
+            f"{kind} {version} is a candidate, not promoted.", soft_wrap=True
+        ),
+    )
 
 
 @app.command("promote")
