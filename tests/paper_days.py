@@ -73,8 +73,10 @@ def with_monitor_rows(panel: Panel, seed: int) -> Iterator[ChainRow]:
 
 
 def monitor_row(row: ChainRow, ts: np.datetime64, rng: np.random.Generator) -> ChainRow:
-    """Prices of up to twelve of a row's contracts, up to 3 % away."""
-    picked = np.sort(rng.choice(len(row), min(12, len(row)), replace=False))
+    """Prices of up to twelve of a row's priced contracts, up to 3 % away."""
+    known = [row.fields[name] for name in ("ltp", "bid", "ask") if name in row.fields]
+    priced = np.flatnonzero(~np.isnan(known).all(axis=0))
+    picked = np.sort(rng.choice(priced, min(12, len(priced)), replace=False))
     move = 1.0 + rng.uniform(-0.03, 0.03)
     prices = {
         name: (np.round(row.fields[name][picked] * move / 0.05) * 0.05).astype(np.float32)
