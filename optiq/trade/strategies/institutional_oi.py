@@ -46,21 +46,27 @@ def entries(panel: Panel, context: Context, params: Params) -> Orders:
     Strength grows with the largest relative change behind the signal: 13 at 15 %, 50 at 100 %.
     """
     steps = strikes_from_the_money(panel, params.min_life_minutes)
-    change = relative_oi_change(panel)
-    signal = (np.abs(steps) <= params.strikes) & (np.abs(change) > params.oi_change_min)
-    signal &= panel.volume > params.volume_min_lots * panel.lot
-    reading = 1 if params.reading == "buyers" else -1
-    direction = panel.right * np.sign(change) * reading
-    size = np.where(signal, np.abs(change), 0.0)
-    bullish = np.where(direction > 0, size, 0.0).max(axis=1, initial=0.0)
-    bearish = np.where(direction < 0, size, 0.0).max(axis=1, initial=0.0)
-    conviction = np.where(panel.right > 0, bullish[:, None], bearish[:, None])
+    bullish, bearish = convictions(panel, steps, params)
+    conviction = np.stack([bearish, bullish], axis=1)[:, (panel.right > 0).astype(np.int64)]
     mask = tradable(panel, params) & (steps == 0) & (conviction > 0)
     strength = 100.0 * conviction / (1.0 + conviction)
     rule = ExitRule(target=params.target, stop=params.stop)
     return Orders.single(panel, mask, strength=strength, rule=rule)
 
 
-def relative_oi_change(panel: Panel) -> FloatArray:
-    """Return the change of open interest over the previous session's, NaN where there was none."""
-    return relative_change(panel.oi, panel.oi_change)
+def convictions(panel: Panel, steps: FloatArray, params: Params) -> tuple[FloatArray, FloatArray]:
+    """Return (n_rows,) the largest change behind a bullish signal, and behind a bearish one.
+
+    0 where there is none.
+    """
+    # the day's few contracts that ever come that near: the others are most of the work
+    near = np.flatnonzero((np.abs(steps) <= params.strikes).any(axis=0))
+    change = relative_change(panel.oi[:, near], panel.oi_change[:, near])
+    signal = (np.abs(steps[:, near]) <= params.strikes) & (np.abs(change) > params.oi_change_min)
+    signal &= panel.volume[:, near] > params.volume_min_lots * panel.lot[near]
+    reading = 1 if params.reading == "buyers" else -1
+    direction = panel.right[near] * np.sign(change) * reading
+    size = np.where(signal, np.abs(change), 0.0)
+    bullish = np.where(direction > 0, size, 0.0).max(axis=1, initial=0.0)
+    bearish = np.where(direction < 0, size, 0.0).max(axis=1, initial=0.0)
+    return bullish, bearish
