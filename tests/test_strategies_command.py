@@ -46,6 +46,7 @@ def test_all_that_ship_are_checked_on_every_stored_day(days, capsys):
     assert result["ok"]
     assert [one["strategy"] for one in result["strategies"]] == [
         *BUILT_IN,
+        *(f"{name}, when it is silent" for name in ("quantum_edge", "opening_range", "iv_rank")),
         "features of the market",
         "features of contracts",
     ]

@@ -67,8 +67,8 @@ def check_stored(
     With ``features`` what models see is checked alike.
     """
     every = {strategy.name: orders_of(strategy) for strategy in strategies}
-    silent = [readiness_of(one) for one in strategies if one.silent_because is not None]
-    every |= {subject.name: subject for subject in silent}
+    silent = [strategy for strategy in strategies if strategy.silent_because is not None]
+    every |= {f"{one.name}, when it is silent": readiness_of(one) for one in silent}
     if features:
         every |= {subject.name: subject for subject in (of_the_market(), of_contracts())}
     results = [StrategyCheck(name) for name in every]
