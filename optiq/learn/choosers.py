@@ -48,19 +48,19 @@ class Chooses(Protocol):
 def chosen(preferences: FloatArray, mask: BoolArray) -> IntArray:
     """Return (n,) the most preferred of the possible strategies; -1 where none is above 0."""
     able = mask & (preferences > 0.0)  # a NaN is not
-    best: IntArray = np.where(able, preferences, -np.inf).argmax(axis=1)
-    return np.where(able.any(axis=1), best, NONE)
+    best = np.where(able, preferences, -np.inf).argmax(axis=1)
+    return np.asarray(np.where(able.any(axis=1), best, NONE))
 
 
 def made_by(choice: IntArray, r: FloatArray) -> FloatArray:
     """Return (n,) what choices came to; 0 for standing aside."""
     made: FloatArray = np.take_along_axis(r, np.maximum(choice, 0)[:, None], axis=1)[:, 0]
-    return np.where(choice == NONE, 0.0, made)
+    return np.asarray(np.where(choice == NONE, 0.0, made))
 
 
 def oracle(table: EpisodeTable) -> FloatArray:
     """Return (n,) the best that was possible, known only afterwards; at least 0."""
-    return np.maximum(np.where(table.mask, table.r, 0.0).max(axis=1), 0.0)
+    return np.asarray(np.maximum(np.where(table.mask, table.r, 0.0).max(axis=1), 0.0))
 
 
 def at_random(table: EpisodeTable) -> FloatArray:
@@ -234,9 +234,7 @@ def _solved(moments: FloatArray, penalty: float) -> FloatArray:
     """Return ridge's weights and, last, its intercept, which is not penalised."""
     n_rows, size = moments[-2, -2], len(moments) - 1
     penalties = np.append(np.full(size - 1, penalty * n_rows), 0.0)
-    solved = np.linalg.solve(
-        moments[:size, :size] + np.diag(penalties), moments[:-1, -1]
-    )
+    solved = np.linalg.solve(moments[:size, :size] + np.diag(penalties), moments[:-1, -1])
     return np.asarray(solved, np.float64)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -119,8 +120,9 @@ def read_episodes(
             BUILD_AGAIN,
         )
     order = np.lexsort((whole["ts"], whole["session"]))
+    arrays: dict[str, Any] = {name: whole[name][order] for name in _ARRAYS}
     return EpisodeTable(
-        *(whole[name][order] for name in _ARRAYS),
+        **arrays,
         underlyings=tuple(underlyings),
         feature_hash=features,
         walk_hash=walk,

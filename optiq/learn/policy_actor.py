@@ -73,6 +73,24 @@ class Actor:
         return np.tile(np.append(np.zeros(len(self.learnt)), 1.0), (n, 1))
 
 
+@dataclass(frozen=True)
+class Seeds:
+    """The mean of what several actors prefer: the same training from different seeds."""
+
+    actors: tuple[Actor, ...]
+    name: str = SAC
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the last choice is part of what they see."""
+        return self.actors[0].remembers
+
+    def preferences(self, observation: FloatArray, last: FloatArray | None = None) -> FloatArray:
+        """Return (n, n_strategies), as each `Actor` does."""
+        said = [actor.preferences(observation, last) for actor in self.actors]
+        return np.asarray(np.stack(said).mean(axis=0))
+
+
 def saturation(preferences: FloatArray) -> float:
     """Return the share of preferences beyond 0.99 either way: an actor that shouts cannot rank."""
     known: Any = preferences[~np.isnan(preferences)]
