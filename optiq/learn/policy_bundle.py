@@ -12,7 +12,7 @@ same unseen sessions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,18 @@ class Bundle:
         return self.speaks.preferences(observation)
 
 
+def bundle_in_memory(chooser: str, fitted: Fitted, about: About) -> Bundle:
+    """Return the policy that `read_bundle` would read of the files of `bundle_of`."""
+    choosers: dict[str, Chooses] = {
+        RIDGE: fitted.ridge,
+        TREES: fitted.trees,
+        BEST_SINGLE: fitted.single,
+    }
+    if fitted.states:
+        choosers[SAC] = _seeds(fitted.states, about)
+    return Bundle(chooser, choosers, about)
+
+
 def bundle_of(chooser: str, fitted: Fitted, about: About) -> dict[str, bytes]:
     """Return the files of a version in which ``chooser`` speaks."""
     ridge = fitted.ridge
@@ -169,7 +181,7 @@ def read_bundle(
             BEST_SINGLE: _single(told["best_single"], about),
         }
         if n_seeds:
-            choosers[SAC] = _seeds(files, n_seeds, about)
+            choosers[SAC] = _seeds(_states(files, n_seeds), about)
         return Bundle(chooser, choosers, about)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as reason:
         raise DamagedError(f"{what}: not a policy ({reason})", RESTORE) from reason
@@ -247,15 +259,15 @@ def _single(name: str, about: About) -> Single:
     return Single(about.strategies.index(name), len(about.strategies))
 
 
-def _seeds(files: Mapping[str, bytes], n_seeds: int, about: About) -> Seeds:
+def _states(files: Mapping[str, bytes], n_seeds: int) -> list[State]:
     from optiq.learn.direction_fit import loaded
 
-    actors = tuple(
-        Actor.of(
-            loaded(files[_actor_file(seed)], _actor_file(seed)), about.statistics, about.learnt
-        )
-        for seed in range(n_seeds)
-    )
+    names = [_actor_file(seed) for seed in range(n_seeds)]
+    return [loaded(files[name], name) for name in names]
+
+
+def _seeds(states: Sequence[State], about: About) -> Seeds:
+    actors = tuple(Actor.of(state, about.statistics, about.learnt) for state in states)
     if {actor.remembers for actor in actors} != {about.switching_cost > 0}:
         raise ValueError("actors that see another last choice than their settings say")
     return Seeds(actors)

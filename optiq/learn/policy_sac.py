@@ -72,6 +72,9 @@ class Places:
     tensorboard: Path | None = None
 
 
+NOWHERE = Places()
+
+
 class KnownRewards(ReplayBuffer):
     """A replay buffer that is not filled, but answers: any decision, any action, its reward.
 
@@ -116,7 +119,7 @@ def train_actor(
     statistics: Statistics,
     training: Training,
     seed: int,
-    places: Places = Places(),
+    places: Places = NOWHERE,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, torch.Tensor]:
     """Return the weights of a trained actor: the same ones for the same table, settings and seed.
