@@ -41,6 +41,7 @@ from optiq.cli import (
     simulate,
     strategies,
     train_direction,
+    train_policy,
     train_scorer,
 )
 from optiq.cli.output import console, write_json
@@ -79,6 +80,7 @@ COMMANDS: tuple[tuple[str, str, typer.Typer | Callable[..., None]], ...] = (
     (MODELS, "train-scorer", train_scorer.train_scorer),
     (MODELS, "audit", audit.audit),
     (MODELS, "train-direction", train_direction.train_direction),
+    (MODELS, "train-policy", train_policy.train_policy),
     (MODELS, "models", models.app),
     (EVERY_DAY, "paper-run", paper_run.paper_run),
     (EVERY_DAY, "parity", parity.parity),

@@ -23,6 +23,7 @@ AUDITS = "audits.jsonl"
 AUDITED = {
     "scorer": "optiq.learn.scorer_audit",
     "direction": "optiq.learn.direction_audit",
+    "policy": "optiq.learn.policy_audit",
 }
 """Each kind's table of checks."""
 

@@ -136,6 +136,12 @@ def files_of(root: Path, underlying: str) -> list[tuple[Path, dt.date]]:
     return sorted(days, key=lambda one: one[1])
 
 
+def sessions_with_episodes(root: Path, underlyings: Sequence[str]) -> set[dt.date]:
+    """Return the sessions of which a store has episodes, of all the underlyings."""
+    found = [{day for _, day in files_of(root, name)} for name in underlyings]
+    return set.intersection(*found) if found else set()
+
+
 def _read(path: Path, day: dt.date) -> dict[str, AnyArray]:
     import pyarrow as pa
     import pyarrow.parquet as pq

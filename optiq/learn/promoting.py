@@ -9,11 +9,13 @@ from pathlib import Path
 
 from optiq.learn import gates, registry
 from optiq.learn.aliases import Promotion
+from optiq.learn.episode_table import sessions_with_episodes
 from optiq.learn.gates import GATES, Case, Judge, Verdict
 from optiq.learn.version_folder import Stored
 from optiq.market.calendar import sessions_between
 from optiq.market.manifest import listed
 
+POLICY = "policy"
 ONE_DAY = dt.timedelta(days=1)
 
 
@@ -37,7 +39,10 @@ def case_of(
     kind = challenger.kind
     name = registry.aliases(models, kind)["champion"]
     champion = registry.load(models, kind, name) if name else None
-    stored = [{day.date for day in listed(store, one)} for one in challenger.card["underlyings"]]
+    names = challenger.card["underlyings"]
+    stored = [{day.date for day in listed(store, one)} for one in names]
+    if kind == POLICY:  # it is judged on episodes, and a look at days without any would be wasted
+        stored.append(sessions_with_episodes(store, names))
     common = sorted(set.intersection(*stored)) if stored else []
     days = gates.unseen(
         [day for day in common if until is None or day <= until], challenger, champion
