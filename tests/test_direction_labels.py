@@ -15,8 +15,10 @@ from optiq.market.panel import Panel
 STRIKES = [25_900.0, 26_000.0, 26_100.0]
 RULE = LabelRule(horizon_minutes=10.0, barrier=1.0)
 IV = 0.12
-WIDTH = np.sqrt(0.7 * IV**2 * 10.0 / (252.0 * 375.0))
-"""Early in the day no half hour is realised: the options' variance alone, less the nights'."""
+SHARE = IV**2 * (5 * 1440 + 370) / (365 * 1440) / (0.7 * 370 / 375 + 3)
+"""What options pay for a session: up to Tuesday's close, 370 minutes of Thursday and three more."""
+WIDTH = np.sqrt(SHARE * 0.7 / 375 * 10.0)
+"""Of ten minutes, without the nights."""
 UP, DOWN = 26_000.0 * (1.0 + 1.2 * WIDTH), 26_000.0 * (1.0 - 1.2 * WIDTH)
 FLAT = 26_000.0
 ALL = 16

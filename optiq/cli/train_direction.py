@@ -60,7 +60,7 @@ def train_direction(
     ] = 30,
     barrier: Annotated[
         float, typer.Option("--barrier", help="How far is a move, in standard deviations.")
-    ] = 0.65,
+    ] = 0.9,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, help="Transformers trained and averaged.")
     ] = 3,

@@ -41,7 +41,7 @@ PERMUTATIONS = 5
 SPLIT, SCOPE, FUTURE = "split", "fit scope", "future column"
 DUPLICATES, PERMUTED, SHIFTED = "duplicates", "permuted labels", "shifted features"
 TRUNCATION, WARM_UP, RANDOM_WALK = "truncation", "warm-up", "random walk"
-WALK_DAYS = 24
+WALK_DAYS, WALK_FOLDS = 24, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +303,10 @@ def _random_walk(asked: Audited) -> Found:
         store = Store(Path(folder))
         store_simulation(Simulation(days=WALK_DAYS, seed=asked.seed), store)
         dates = [day.date for day in store.days("NIFTY")]
-        sample = stored_sample(store, "NIFTY", dates, asked.suspect.rule, 10.0)
-        measured = measure(sample, asked.suspect.rule, None, None, n_folds=2)
+        sample = stored_sample(
+            store, "NIFTY", dates, asked.suspect.rule, 10.0, learn_for_folds=WALK_FOLDS
+        )
+        measured = measure(sample, sample.rule, None, None, WALK_FOLDS)
     says = f"{len(sample.label):,} windows of {WALK_DAYS} sessions: {measured.reasons[-1]}"
     return measured.serves is None, says, {"sessions": WALK_DAYS}
 

@@ -7,13 +7,15 @@ decision is watched on later chain rows only: the first to be ``width`` above th
 is `trade.exits.exit_reason` with target and stop at ``width``, so its tolerance and the order of
 its tests are those of every exit.
 
-``width`` is ``barrier`` standard deviations of the horizon's move, by the volatility known on the
-deciding row. Rows whose label is never known are dropped and counted, by reason: `Unlabelled`.
+``width`` is ``barrier`` standard deviations of the horizon's move, by what `direction_width`
+expects of it on the deciding row. Rows whose label is never known are dropped and counted, by
+reason: `Unlabelled`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -21,9 +23,9 @@ import numpy as np
 from numba import njit
 
 from optiq.errors import InputError
+from optiq.learn.direction_width import Outlook, WidthLaw, outlook_of
 from optiq.market.context import Context
 from optiq.market.feature_day import FeatureDay
-from optiq.market.features_session import session_features
 from optiq.market.panel import Panel
 from optiq.market.schema import AnyArray, FloatArray, IntArray, TimeArray
 from optiq.trade.exits import Reason, exit_reason
@@ -32,9 +34,6 @@ SELL, HOLD, BUY = 0, 1, 2
 CLASS_NAMES = ("sell", "hold", "buy")
 UNKNOWN = -1
 
-TRADED_MINUTES_PER_YEAR = 252.0 * 375.0
-NIGHT_SHARE = 0.3
-"""Of a year's variance: options pay for nights too, minutes of the session do not move by them."""
 RULE = np.dtype(
     [(name, "f8") for name in ("stop", "target", "trail_after", "trail")]
     + [("max_hold_minutes", "f8")]
@@ -59,12 +58,17 @@ class Unlabelled(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
-    """The question: minutes ahead, how far in standard deviations, and the walk's latency."""
+    """The question: minutes ahead, how far in standard deviations, and the walk's latency.
+
+    ``law`` says how far a standard deviation is; it is learnt on sessions before any that is
+    tested.
+    """
 
     horizon_minutes: float = 30.0
-    barrier: float = 0.65
+    barrier: float = 0.9
     latency_s: float = 1.0
     square_off_minutes: float = 10.0
+    law: WidthLaw = field(default_factory=WidthLaw)
 
     def __post_init__(self) -> None:
         if not self.horizon_minutes > 0 or not self.barrier > 0 or not self.latency_s >= 0:
@@ -78,8 +82,14 @@ class LabelRule:
         """Return the question in words, for a card."""
         return (
             f"triple barrier on the nearest expiry's forward: {self.barrier:g} standard deviations "
-            f"of {self.horizon_minutes:g} minutes, {self.latency_s:g} s after the decision"
+            f"of {self.horizon_minutes:g} minutes as the options and the hour foretell them, "
+            f"{self.latency_s:g} s after the decision"
         )
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> LabelRule:
+        """Read what ``dataclasses.asdict`` wrote."""
+        return cls(**{**value, "law": WidthLaw(**value["law"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,40 +114,51 @@ class Labels:
         }
 
 
-def volatility(day: FeatureDay) -> FloatArray:
-    """Return (n_chain_rows,) volatility a year of traded minutes, as far as rows so far tell.
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the labels of a day's chain rows are made of.
 
-    The root of the mean of two variances, or of the one that is known: what was realised in the
-    last half hour, and what options at the money of the nearest expiry imply, less the nights'
-    share of it. Either alone predicts the next half hour's range less well, and a barrier that is
-    predictably narrow or wide would let a model shine without knowing up from down.
+    ``forward`` (n_rows, n_expiries); ``near``, ``ts`` and ``known`` (n_rows,), times in
+    microseconds; ``closes`` when the session ends.
     """
-    realised = session_features(day)["realised_vol_30m"]
-    implied = np.full(len(realised), np.nan)
-    implied[day.tail :] = day.per_tail_row(day.atm_iv, day.near[day.tail :])
-    variances = np.stack([realised**2, (1.0 - NIGHT_SHARE) * implied**2])
-    known = ~np.isnan(variances)
-    with np.errstate(invalid="ignore"):
-        mean: FloatArray = np.where(known, variances, 0.0).sum(axis=0) / known.sum(axis=0)
-    return np.sqrt(mean)
+
+    forward: FloatArray
+    near: IntArray
+    ts: IntArray
+    known: IntArray
+    closes: int
+    outlook: Outlook
+
+
+def watched(panel: Panel, context: Context) -> Watched:
+    """Return what the labels of a day are made of, under any rule."""
+    day = FeatureDay(panel, context)
+    chain = day.panel
+    left = panel.close_minute - chain.minute[-1] if chain.n_rows else 0.0
+    ts = _microseconds(chain.ts)
+    closes = int(ts[-1]) + round(6e7 * float(left)) if chain.n_rows else 0
+    forward = np.ascontiguousarray(day.forward)
+    return Watched(forward, day.near, ts, _microseconds(chain.known), closes, outlook_of(day))
 
 
 def day_labels(panel: Panel, context: Context, rule: LabelRule) -> Labels:
     """Return the labels of a day's chain rows; those of the last minutes are unknown."""
-    day = FeatureDay(panel, context)
-    chain, near = day.panel, day.near
-    width = rule.barrier * volatility(day) * np.sqrt(rule.horizon_minutes / TRADED_MINUTES_PER_YEAR)
-    ts, known = _microseconds(chain.ts), _microseconds(chain.known)
+    return labels_of(watched(panel, context), rule)
+
+
+def labels_of(seen: Watched, rule: LabelRule) -> Labels:
+    """Return the labels of what was watched."""
+    width = rule.barrier * np.sqrt(rule.law.variance(seen.outlook) * rule.horizon_minutes)
     rules = np.zeros(1, RULE)
     rules["trail_after"] = rules["trail"] = np.nan
     rules["max_hold_minutes"] = rule.horizon_minutes
     label, end, why = _labels(
-        np.ascontiguousarray(day.forward),
-        near,
-        ts,
-        known,
+        seen.forward,
+        seen.near,
+        seen.ts,
+        seen.known,
         width,
-        _square_off(panel, chain.ts, rule),
+        _square_off(seen, rule),
         round(1e6 * rule.latency_s),
         rules,
     )
@@ -146,17 +167,58 @@ def day_labels(panel: Panel, context: Context, rule: LabelRule) -> Labels:
     return Labels(label, times, width, why)
 
 
-def _square_off(panel: Panel, ts: TimeArray, rule: LabelRule) -> int:
-    """Return the last microsecond at which a horizon may end."""
-    if not len(ts):
-        return 0
-    left = panel.close_minute - rule.square_off_minutes - panel.minute[panel.chain_rows[-1]]
-    latest = ts[-1] + np.timedelta64(round(6e7 * min(left, 0.0)), "us")
-    return int(_microseconds(latest))
+def variance_after(seen: Watched, rule: LabelRule, rows: IntArray) -> FloatArray:
+    """Return (k,) the variance a minute from each row's start to its horizon's end; NaN unknown."""
+    latency, horizon = round(1e6 * rule.latency_s), round(6e7 * rule.horizon_minutes)
+    return np.asarray(
+        _variance_after(seen.forward, seen.near, seen.ts, seen.known, rows, latency, horizon)
+    )
+
+
+def _square_off(seen: Watched, rule: LabelRule) -> int:
+    """Return the last microsecond at which a horizon may end: the rows may end before."""
+    latest = int(seen.ts[-1]) if len(seen.ts) else 0
+    return min(latest, seen.closes - round(6e7 * rule.square_off_minutes))
 
 
 def _microseconds(times: AnyArray) -> AnyArray:
     return times.astype("datetime64[us]").astype(np.int64)
+
+
+@njit(cache=True, error_model="numpy")
+def _start(ts: IntArray, row: int, from_us: int) -> int:
+    """Return the first row that an order of ``row`` could fill on; the number of rows if none."""
+    while row < len(ts) and ts[row] < from_us:
+        row += 1
+    return row
+
+
+@njit(cache=True, error_model="numpy")
+def _variance_after(
+    forward: FloatArray,
+    near: IntArray,
+    ts: IntArray,
+    known: IntArray,
+    rows: IntArray,
+    latency_us: int,
+    horizon_us: int,
+) -> FloatArray:
+    moved = np.full(len(rows), np.nan)
+    for place, r in enumerate(rows):
+        start = _start(ts, r, known[r] + latency_us)
+        if near[r] < 0 or start == len(ts):
+            continue
+        before, last, total = forward[start, near[r]], start, 0.0
+        for q in range(start + 1, len(ts)):
+            now = forward[q, near[r]]
+            if not np.isnan(now):
+                total += np.log(now / before) ** 2
+                before, last = now, q
+            if ts[q] >= ts[start] + horizon_us:
+                break
+        if ts[last] >= ts[start] + horizon_us:
+            moved[place] = total / ((ts[last] - ts[start]) / 6e7)
+    return moved
 
 
 @njit(cache=True, error_model="numpy")
@@ -183,9 +245,7 @@ def _labels(
         if not width[r] > 0.0:
             why[r] = Unlabelled.NO_VOLATILITY
             continue
-        start = r
-        while start < n and ts[start] < known[r] + latency_us:
-            start += 1
+        start = _start(ts, r, known[r] + latency_us)
         if start == n or ts[start] > ts[r] + horizon:
             why[r] = Unlabelled.NO_START
             continue

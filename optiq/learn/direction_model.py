@@ -173,7 +173,7 @@ def read_bundle(files: Mapping[str, bytes], what: str) -> Bundle:
 
     try:
         settings: dict[str, Any] = json.loads(files[SETTINGS])
-        scaler, rule = Scaler.from_json(settings["scaler"]), LabelRule(**settings["rule"])
+        scaler, rule = Scaler.from_json(settings["scaler"]), LabelRule.from_json(settings["rule"])
         models = {}
         for name, fitted in settings["models"].items():
             threshold = math.nan if fitted["threshold"] is None else float(fitted["threshold"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from optiq.errors import EvidenceError
-from optiq.learn.direction_labels import LabelRule, Unlabelled
-from optiq.learn.direction_windows import LabelledDay, Scaler, labelled_day
+from optiq.learn.direction_labels import LabelRule, Unlabelled, variance_after
+from optiq.learn.direction_width import learnt_law
+from optiq.learn.direction_windows import LabelledDay, Scaler, SeenDay, seen_day
 from optiq.learn.splits import Fold, walk_forward, within_session
 from optiq.market.schema import FloatArray, IntArray, TimeArray
 from optiq.market.store import Store
@@ -26,7 +27,8 @@ FEWEST_FOR_EMBARGO = 10
 class Sample:
     """The labelled windows of some sessions, oldest first; arrays are (n,) windows.
 
-    ``day`` says which of ``days``, ``row`` which of its chain rows. ``sha256`` names the data.
+    ``day`` says which of ``days``, ``row`` which of its chain rows. ``sha256`` names the data,
+    ``rule`` what the labels answer.
     """
 
     days: tuple[LabelledDay, ...]
@@ -36,6 +38,7 @@ class Sample:
     ts: TimeArray
     end: TimeArray
     sha256: str
+    rule: LabelRule = field(default_factory=LabelRule)
 
     @property
     def session(self) -> TimeArray:
@@ -57,7 +60,7 @@ class Sample:
         }
 
 
-def sample_of(days: Sequence[LabelledDay], sha256: str) -> Sample:
+def sample_of(days: Sequence[LabelledDay], sha256: str, rule: LabelRule | None = None) -> Sample:
     """Return the windows of labelled days; `EvidenceError` where they are too few."""
     kept = tuple(day for day in days if len(day.rows))
     counts = [len(day.rows) for day in kept]
@@ -74,6 +77,7 @@ def sample_of(days: Sequence[LabelledDay], sha256: str) -> Sample:
         np.concatenate([day.ts[day.rows] for day in kept]),
         np.concatenate([day.labels.end[day.rows] for day in kept]),
         sha256,
+        rule or LabelRule(),
     )
 
 
@@ -84,14 +88,35 @@ def stored_sample(
     rule: LabelRule,
     minutes_apart: float,
     advance: Callable[[int], None] = lambda _: None,
+    learn_for_folds: int | None = None,
 ) -> Sample:
-    """Return the windows of stored sessions; ``advance`` is told after each session."""
+    """Return the windows of stored sessions; ``advance`` is told after each session.
+
+    ``learn_for_folds`` learns how far a standard deviation is, on the windows that the first of so
+    many folds trains on; without it the rule is taken as it is.
+    """
     days = []
     for date in dates:
-        panel, context = store.read_panel(underlying, date), store.context(underlying, date)
-        days.append(labelled_day(panel, context, rule, minutes_apart))
+        days.append(seen_day(store.read_panel(underlying, date), store.context(underlying, date)))
         advance(1)
-    return sample_of(days, data_sha256(store, underlying, dates))
+    sha256 = data_sha256(store, underlying, dates)
+    if learn_for_folds is not None:
+        rule = learnt_rule(days, rule, minutes_apart, learn_for_folds)
+    return sample_of([day.labelled(rule, minutes_apart) for day in days], sha256, rule)
+
+
+def learnt_rule(
+    days: Sequence[SeenDay], rule: LabelRule, minutes_apart: float, n_folds: int
+) -> LabelRule:
+    """Return the rule with the law of its width learnt before the first window that is tested."""
+    sample = sample_of([day.labelled(rule, minutes_apart) for day in days], "", rule)
+    (first, *_), _ = folds_of(sample, n_folds)
+    seen = {day.session: day.watched for day in days}
+    learnt = [
+        (seen[day.session].outlook, rows, variance_after(seen[day.session], rule, rows))
+        for day, rows, _ in sample.by_day(first.train)
+    ]
+    return replace(rule, law=learnt_law(learnt))
 
 
 def data_sha256(store: Store, underlying: str, dates: Sequence[dt.date]) -> str:

@@ -99,6 +99,7 @@ def train(
     An interrupted training goes on where it was: its checkpoints lie beside the models.
     """
     training = replace(plan.training, device=device_named(plan.training.device))
+    plan = replace(plan, training=training, rule=sample.rule)
     checkpoints = registry.kind_folder(models, KIND) / CHECKPOINTS
     fit = trainer(training, checkpoints, advance)
 
@@ -107,7 +108,7 @@ def train(
 
     measured = measure(sample, plan.rule, fit, day_of, plan.folds)
     fitted = final_models(sample, plan.rule, fit)
-    settings = replace(plan, training=training).told()
+    settings = plan.told()
     card = card_of(sample, plan.rule, measured, settings, underlying)
     chosen = measured.serves or card["figures_of"]
     last = day_of(sample.days[-1].session)
@@ -140,4 +141,6 @@ def stored(
     store: Store, underlying: str, dates: Sequence[dt.date], plan: Plan, advance: Advance
 ) -> Sample:
     """Return the labelled sessions of a plan."""
-    return stored_sample(store, underlying, dates, plan.rule, plan.minutes_apart, advance)
+    return stored_sample(
+        store, underlying, dates, plan.rule, plan.minutes_apart, advance, plan.folds
+    )

@@ -15,7 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from optiq.learn.direction_labels import UNKNOWN, LabelRule, Labels, day_labels
+from optiq.learn.direction_labels import (
+    UNKNOWN,
+    LabelRule,
+    Labels,
+    Watched,
+    labels_of,
+    watched,
+)
 from optiq.market.context import Context
 from optiq.market.features import (
     CONTRACT_FEATURES,
@@ -71,15 +78,27 @@ def seen_of(chain: Panel, context: Context, first_row: int = 0) -> Seen:
     return Seen(chain.ts.astype("datetime64[us]").astype(np.int64) / 6e7, np.hstack(both))
 
 
-def labelled_day(
-    panel: Panel, context: Context, rule: LabelRule, minutes_apart: float
-) -> LabelledDay:
-    """Return a session with its labels; rows that are used lie ``minutes_apart`` at least."""
+@dataclass(frozen=True, slots=True)
+class SeenDay:
+    """A session before it is labelled: what models see, and what labels are made of."""
+
+    session: dt.date
+    ts: TimeArray
+    seen: Seen
+    watched: Watched
+
+    def labelled(self, rule: LabelRule, minutes_apart: float) -> LabelledDay:
+        """Return it with its labels; rows that are used lie ``minutes_apart`` at least."""
+        labels = labels_of(self.watched, rule)
+        usable = np.flatnonzero((labels.label != UNKNOWN) & self.seen.can_say)
+        rows = usable[apart(self.seen.minute[usable], minutes_apart)]
+        return LabelledDay(self.session, self.ts, self.seen, labels, rows)
+
+
+def seen_day(panel: Panel, context: Context) -> SeenDay:
+    """Return a session, to be labelled under any rule."""
     chain = panel.chain_only
-    seen, labels = seen_of(chain, context), day_labels(panel, context, rule)
-    usable = np.flatnonzero((labels.label != UNKNOWN) & seen.can_say)
-    rows = usable[apart(seen.minute[usable], minutes_apart)]
-    return LabelledDay(panel.date, chain.ts, seen, labels, rows)
+    return SeenDay(panel.date, chain.ts, seen_of(chain, context), watched(panel, context))
 
 
 def apart(minute: FloatArray, least: float) -> BoolArray:
