@@ -262,6 +262,11 @@ def test_temperature_and_threshold_by_hand() -> None:
     labels = np.array([0, 0, 0, 1] * 40)[:40]
     honest = tempered(sure, best_temperature(sure, labels))
     assert honest[0, 0] == pytest.approx(0.75, abs=0.01)
+    usual = (0.5, 0.3, 0.2)
+    useless = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]] * 10)
+    came = np.repeat([0, 0, 0, 0, 0, 1, 1, 1, 2, 2], 3)  # as often whatever was said
+    cold = tempered(useless, best_temperature(useless, came, usual), usual)
+    assert cold == pytest.approx(np.tile(usual, (30, 1)), abs=0.02)
     said = np.array([[0.30, 0.30, 0.40]] * 100 + [[0.1, 0.2, 0.7]] * 100)
     came = np.array([0, 2] * 50 + [2] * 80 + [0] * 20)  # worth nothing; worth 0.6 - 0.2 a call
     assert 0.40 < best_threshold(said, came) <= 0.70

@@ -21,6 +21,7 @@ from optiq.learn.direction_windows import LENGTH, Inputs, Scaler, Seen, inputs_o
 from optiq.market.schema import FloatArray, IntArray
 
 SETTINGS = "model.json"
+EVEN = (1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0)
 BLOCK = 32
 """Windows computed at once; a row's place in its block counts from the open."""
 
@@ -46,9 +47,11 @@ class DirectionModel:
     Attributes
     ----------
     temperature
-        Divides the logarithm of probabilities: above 1 it was too sure of itself.
+        Divides the logarithm of probabilities over ``base``: above 1 it was too sure of itself.
     threshold
         Least probability of buy or sell to act on; NaN where no threshold earned anything.
+    base
+        How often each class came in training: what a model that knows nothing should say.
     """
 
     forecaster: Forecaster
@@ -56,6 +59,7 @@ class DirectionModel:
     rule: LabelRule
     temperature: float = 1.0
     threshold: float = math.nan
+    base: tuple[float, float, float] = EVEN
 
     @property
     def acts_from(self) -> float:
@@ -64,7 +68,7 @@ class DirectionModel:
 
     def probabilities(self, inputs: Inputs) -> FloatArray:
         """Return calibrated probabilities of windows, (k, 3)."""
-        return tempered(self.forecaster.probabilities(inputs), self.temperature)
+        return tempered(self.forecaster.probabilities(inputs), self.temperature, self.base)
 
     def of_day(self, seen: Seen, first_row: int = 0) -> FloatArray:
         """Return (n_rows, 3) for a day's chain rows; NaN before ``first_row`` and without a chain.
@@ -118,6 +122,7 @@ def files_of(models: Mapping[str, DirectionModel], chosen: str) -> dict[str, byt
             for name, model in models.items()
         },
         "rule": asdict(one.rule),
+        "base": one.base,
         "scaler": one.scaler.to_json(),
     }
     text = json.dumps(settings, indent=1, allow_nan=False)
@@ -155,13 +160,20 @@ def block_inputs(
     return block
 
 
-def tempered(probabilities: FloatArray, temperature: float) -> FloatArray:
-    """Return probabilities (k, 3) with their logarithms divided by the temperature.
+def tempered(
+    probabilities: FloatArray, temperature: float, base: tuple[float, float, float] = EVEN
+) -> FloatArray:
+    """Return probabilities (k, 3) with the logarithms of their odds on ``base`` divided.
+
+    At a temperature without end they are ``base``: who knows nothing says how often it happens.
 
     >>> tempered(np.array([[0.2, 0.2, 0.6]]), 1.0).round(6).tolist()
     [[0.2, 0.2, 0.6]]
+    >>> tempered(np.array([[0.2, 0.2, 0.6]]), 1e9, (0.5, 0.3, 0.2)).round(6).tolist()
+    [[0.5, 0.3, 0.2]]
     """
-    logs = np.log(np.maximum(probabilities, 1e-12)) / temperature
+    usual = np.log(base)
+    logs = usual + (np.log(np.maximum(probabilities, 1e-12)) - usual) / temperature
     powers = np.exp(logs - logs.max(axis=1, keepdims=True))
     scaled: FloatArray = powers / powers.sum(axis=1, keepdims=True)
     return scaled
@@ -174,12 +186,13 @@ def read_bundle(files: Mapping[str, bytes], what: str) -> Bundle:
     try:
         settings: dict[str, Any] = json.loads(files[SETTINGS])
         scaler, rule = Scaler.from_json(settings["scaler"]), LabelRule.from_json(settings["rule"])
+        sell, hold, buy = (float(share) for share in settings["base"])
         models = {}
         for name, fitted in settings["models"].items():
             threshold = math.nan if fitted["threshold"] is None else float(fitted["threshold"])
             forecaster = READERS[name](files)
             models[name] = DirectionModel(
-                forecaster, scaler, rule, float(fitted["temperature"]), threshold
+                forecaster, scaler, rule, float(fitted["temperature"]), threshold, (sell, hold, buy)
             )
         return Bundle(str(settings["chosen"]), models)
     except (KeyError, TypeError, ValueError) as reason:

@@ -22,7 +22,7 @@ from optiq.learn.direction_forecasters import (
     Trees,
 )
 from optiq.learn.direction_labels import BUY, HOLD, SELL, LabelRule
-from optiq.learn.direction_model import DirectionModel, Forecaster, tempered
+from optiq.learn.direction_model import EVEN, DirectionModel, Forecaster, tempered
 from optiq.learn.direction_sample import Sample, scaler_of
 from optiq.learn.direction_windows import Inputs, Scaler, inputs_of, joined
 from optiq.learn.splits import Fold
@@ -33,7 +33,7 @@ COST_OF_A_CALL = 0.2
 charges and decay of the option that is bought."""
 FEWEST_CALLS = 20
 _THRESHOLDS = np.round(np.arange(0.34, 0.91, 0.02), 2)
-_TEMPERATURES = (0.2, 10.0)
+_TEMPERATURES = (0.2, 100.0)
 
 Fit = Callable[
     [Sequence[Inputs], Sequence[IntArray], Sequence[Inputs], Sequence[IntArray]], Transformer
@@ -68,8 +68,9 @@ def run_trial(
     if fit is not None:
         makers[TRANSFORMER] = lambda: fit(train, train_labels, held, held_labels)
     everything = joined(held)
+    blank = DirectionModel(Prior.fitted(y), scaler, rule, base=base_of(y))
     models = {
-        name: calibrated(make(), scaler, rule, everything, held_y)
+        name: calibrated(replace(blank, forecaster=make()), everything, held_y)
         for name, make in makers.items()
         if not names or name in names
     }
@@ -87,35 +88,34 @@ def windows_of(
     return [inputs for inputs, _ in parts], [labels for _, labels in parts]
 
 
-def calibrated(
-    forecaster: Forecaster,
-    scaler: Scaler,
-    rule: LabelRule,
-    held: Inputs,
-    labels: IntArray,
-) -> DirectionModel:
+def base_of(labels: IntArray) -> tuple[float, float, float]:
+    """Return how often each class came in training, none quite never."""
+    sell, hold, buy = Prior.fitted(labels).shares.tolist()
+    return sell, hold, buy
+
+
+def calibrated(model: DirectionModel, held: Inputs, labels: IntArray) -> DirectionModel:
     """Return a model whose temperature and threshold were chosen on calibration windows."""
-    raw = forecaster.probabilities(held)
-    is_prior = forecaster.name == PRIOR
-    model = DirectionModel(
-        forecaster, scaler, rule, 1.0 if is_prior else best_temperature(raw, labels)
-    )
-    if is_prior:
+    if model.forecaster.name == PRIOR:
         return model
-    said = tempered(raw, model.temperature)
-    return replace(model, threshold=best_threshold(said, labels))
+    raw = model.forecaster.probabilities(held)
+    warm = replace(model, temperature=best_temperature(raw, labels, model.base))
+    return replace(
+        warm, threshold=best_threshold(tempered(raw, warm.temperature, warm.base), labels)
+    )
 
 
-def best_temperature(probabilities: FloatArray, labels: IntArray) -> float:
+def best_temperature(
+    probabilities: FloatArray, labels: IntArray, base: tuple[float, float, float] = EVEN
+) -> float:
     """Return the temperature with the least log loss on calibration rows, one parameter."""
     from scipy.optimize import minimize_scalar
 
-    found = minimize_scalar(
-        lambda log: log_losses(tempered(probabilities, float(np.exp(log))), labels).mean(),
-        bounds=tuple(np.log(_TEMPERATURES)),
-        method="bounded",
-    )
-    return float(np.exp(found.x))
+    def loss(log: float) -> float:
+        return float(log_losses(tempered(probabilities, float(np.exp(log)), base), labels).mean())
+
+    bounds = tuple(np.log(_TEMPERATURES))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def best_threshold(probabilities: FloatArray, labels: IntArray) -> float:
