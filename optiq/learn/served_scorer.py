@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from optiq.errors import DamagedError, InputError, MissingDataError
+from optiq.errors import DamagedError, MissingDataError
 from optiq.learn import registry
 from optiq.learn.scorer import KIND, ScorerModel
 from optiq.learn.scorer_fit import NAMES
 from optiq.learn.scorer_serving import scorer_of
+from optiq.learn.serving import CHAMPION, Served
 from optiq.learn.version_folder import RESTORE
 from optiq.market.context import Context
 from optiq.market.panel import Panel
@@ -21,23 +21,15 @@ from optiq.market.schema import FloatArray
 from optiq.run.asking import Scorer
 from optiq.trade.orders import Orders
 
-CHAMPION = "champion"
-PROVISIONAL, IN_SAMPLE = "provisional", "in-sample"
-"""What else scores are: of a version that was not the session's champion, or has learnt from it."""
 
+class ServedScorer(Served):
+    """The scorers of a registry as one callable."""
 
-class ServedScorer:
-    """The scorers of a registry as one callable.
-
-    As champion, each session is scored by the version whose promotion had taken effect on it, and
-    not at all before the first; an exact version scores all sessions. Who scores a session is
-    looked up once: a promotion in mid-run changes nothing.
-    """
+    kind = KIND
 
     def __init__(self, root: Path, name: str = CHAMPION) -> None:
-        self.root, self.name = root, name
+        super().__init__(root, name)
         self._model = lru_cache(maxsize=4)(self._loaded)
-        self._champion = lru_cache(maxsize=None)(partial(registry.at, root, KIND))
 
     def __call__(self, panel: Panel, context: Context, orders: Orders) -> FloatArray | None:
         """Return (n_orders,) scores of a day's chain rows; None where none serves that session."""
@@ -49,48 +41,11 @@ class ServedScorer:
             return None
         return score(panel, context, orders)
 
-    def version(self, session: dt.date) -> str | None:
-        """Return the version that scores a session; None where none serves."""
-        if self.name == CHAMPION:
-            return self._champion(session)
-        return self.name
-
-    def learnt(self, sessions: Sequence[dt.date]) -> list[dt.date]:
-        """Return those of some sessions that the version scoring them was trained on or before."""
-        until = {
-            version: registry.seen_until(registry.load(self.root, KIND, version))
-            for version in {self.version(session) for session in sessions} - {None}
-            if version is not None
-        }
-        return [day for day in sessions if (v := self.version(day)) is not None and day <= until[v]]
-
-    def is_provisional(self, sessions: Sequence[dt.date]) -> bool:
-        """Whether one of some sessions is scored by a version that was not its champion.
-
-        A version promoted later is one too: it may have been chosen for those very sessions.
-        """
-        return any(self.version(day) not in (None, self._champion(day)) for day in sessions)
-
     def told(self, sessions: Sequence[dt.date]) -> dict[str, Any]:
-        """Return what a run's summary says of it.
-
-        ``standing`` is champion, provisional or in-sample, or "by version" where a version was
-        asked for that was the champion of each session; ``versions`` counts the sessions of
-        each; ``unscored`` are the sessions before any was promoted.
-        """
-        versions = Counter(self.version(session) for session in sessions)
-        unscored = versions.pop(None, 0)
-        standing = CHAMPION if self.name == CHAMPION else "by version"
-        if self.is_provisional(sessions):
-            standing = PROVISIONAL
-        if self.learnt(sessions):
-            standing = IN_SAMPLE
-        return {
-            "name": self.name,
-            "standing": standing,
-            "versions": dict(versions),
-            "unscored": unscored,
-        }
+        """Return what a run's summary says of it; ``unscored`` sessions had no scorer yet."""
+        told = super().told(sessions)
+        unscored = told.pop("unserved")
+        return {**told, "unscored": unscored}
 
     def _loaded(self, version: str) -> tuple[ScorerModel, Scorer]:
         try:
@@ -103,7 +58,7 @@ class ServedScorer:
 
     def require_whole(self, sessions: Sequence[dt.date], underlying: str) -> None:
         """Load every version these sessions need, so that none is refused in mid-run."""
-        for version in sorted({self.version(session) or "" for session in sessions} - {""}):
+        for version in self.versions(sessions):
             model, _ = self._model(version)
             if self.name != CHAMPION:
                 model.require(underlying)
@@ -135,13 +90,8 @@ def scorer_named(
     else:
         served = ServedScorer(root, registry.resolve(root, KIND, str(name)))
     served.require_whole(sessions, underlying)
-    learnt = served.learnt(sessions)
-    if learnt and not in_sample:
-        raise InputError(
-            f"scorer {served.name} has learnt from {len(learnt)} of these {len(sessions)} sessions "
-            f"(up to {learnt[-1]})",
-            "give later days, or --in-sample to see what is no evidence",
-        )
+    if not in_sample:
+        served.require_unseen(sessions)
     return served
 
 
