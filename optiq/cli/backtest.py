@@ -37,7 +37,7 @@ OutOption = Annotated[
 InSampleOption = Annotated[
     bool,
     typer.Option(
-        "--in-sample", help="Let a scorer score days it learnt from; everything then says so."
+        "--in-sample", help="Let a scorer or policy serve days it learnt from; everything says so."
     ),
 ]
 CompareOption = Annotated[
@@ -77,12 +77,12 @@ def backtest(
     from optiq.cli.settings import run_settings, sections_of
     from optiq.errors import InputError
     from optiq.learn.direction_serving import direction_named
+    from optiq.learn.served_policy import policy_named, served_by
     from optiq.learn.served_scorer import scorer_named
     from optiq.market.schema import IST
     from optiq.market.store import Store
     from optiq.report.compare_table import show_comparison
     from optiq.report.tables import show_run
-    from optiq.run.choosing import chooser_named
     from optiq.run.compare import compare_stored
     from optiq.run.stored import backtest_stored, run_name, sessions
 
@@ -93,12 +93,14 @@ def backtest(
     name = run_name(dt.datetime.now(IST), underlying, strategies)
     runs = folder("runs", RUNS, config)
     folders = {"store": store, "runs": runs}
-    chooser = chooser_named(policy, strategies, seed) if policy else None
     model = direction_named(models, direction, strategies)
     if model is not None and (learnt := model.in_sample(days)):
         warn(f"direction {model.name} has learnt from {learnt} of these sessions: in-sample")
     served = scorer_named(models, scorer, days, underlying, in_sample=in_sample)
-    ages = ages_of(models, days[-1], {"scorer": served, "direction": model}, config)
+    asked = (models, policy, strategies, seed, days, underlying)
+    chooser = policy_named(*asked, in_sample=in_sample)
+    serving = {"scorer": served, "direction": model, "policy": served_by(chooser)}
+    ages = ages_of(models, days[-1], serving, config)
     if compare and chooser:
         raise InputError("--compare and --policy", "compare runs each strategy alone")
     if compare:

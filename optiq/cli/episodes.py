@@ -46,15 +46,19 @@ def build(
     """
     from optiq.cli.output import emit, progress
     from optiq.cli.settings import run_settings
+    from optiq.errors import InputError
     from optiq.learn.direction_serving import direction_named
+    from optiq.learn.served_policy import policy_named
     from optiq.market.store import Store
-    from optiq.run.choosing import RANDOM, chooser_named
+    from optiq.run.choosing import RANDOM
     from optiq.run.episodes import build as build_episodes
     from optiq.run.stored import sessions
 
     settings, strategies, _ = run_settings(strategy or [], config, overrides or [])
-    chooser = chooser_named(policy or RANDOM, strategies, seed)
     days = sessions(Store(store), underlying, from_date, to_date)
+    chooser = policy_named(models, policy or RANDOM, strategies, seed, days, underlying)
+    if chooser is None:
+        raise InputError("episodes without a policy", "give random, or leave --policy away")
     model = direction_named(models, direction, strategies)
     with progress("Building episodes", total=len(days), unit="days", quiet=as_json) as advance:
         count = build_episodes(

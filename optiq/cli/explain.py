@@ -96,6 +96,7 @@ def explain(
     from optiq.cli.settings import run_settings
     from optiq.errors import InputError
     from optiq.learn.direction_serving import NONE, direction_named
+    from optiq.learn.served_policy import policy_named
     from optiq.learn.served_scorer import scorer_named
     from optiq.market.store import Store
     from optiq.report.trade_story import show_refusal, show_trade
@@ -119,7 +120,9 @@ def explain(
     scored = (recorded.summary.get("scorer") or {}).get("name")
     index = recorded.summary["underlying"]
     scorer = scorer_named(models, scored, [day], index, in_sample=True)
-    told = retell(Store(place), recorded, day, strategies, settings, scorer, direction=model)
+    policy, seed = recorded.summary.get("policy"), recorded.summary.get("seed") or 0
+    chooser = policy_named(models, policy, strategies, seed, [day], index, in_sample=True)
+    told = retell(Store(place), recorded, day, strategies, settings, scorer, model, chooser)
     if decision is not None:
         order = find_order(told, decision)
         trade = trade_of(told, order)

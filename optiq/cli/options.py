@@ -180,8 +180,9 @@ PolicyOption = Annotated[
     str | None,
     typer.Option(
         "--policy",
-        metavar="random|NAME",
-        help="Let one strategy trade at a time, chosen every five minutes by this policy.",
+        metavar="champion|random|equal|NAME|VERSION",
+        help="Let one strategy trade at a time, chosen every five minutes: by the policy in force "
+        "on each session, at random, at random but never none, always NAME, or by policy/1.0.0.",
     ),
 ]
 DirectionOption = Annotated[

@@ -101,9 +101,9 @@ def paper_run(
     from optiq.cli.paper_watch import Looks, alerts_of, watched
     from optiq.cli.settings import run_settings
     from optiq.learn.direction_serving import direction_named
+    from optiq.learn.served_policy import policy_named, served_by
     from optiq.learn.served_scorer import scorer_named
-    from optiq.report.tables import about_scorer, show_run
-    from optiq.run.choosing import chooser_named
+    from optiq.report.tables import about_models, show_run
     from optiq.run.plan import Plan
     from optiq.run.session_episodes import log_episodes
     from optiq.run.sessions import FOLDER, Ensemble, opened
@@ -115,7 +115,10 @@ def paper_run(
     paces = {"snapshot": snapshot_seconds, "monitor": monitor_seconds, "stale_after": stale_after}
     with source_of(feed, store, underlying, date, speed, paces) as source:
         served = scorer_named(models, scorer, [source.date], underlying)
-        ages = ages_of(models, source.date, {"scorer": served, "direction": model}, config)
+        asked = (models, policy, strategies, seed, [source.date], underlying)
+        chooser = policy_named(*asked)
+        serving = {"scorer": served, "direction": model, "policy": served_by(chooser)}
+        ages = ages_of(models, source.date, serving, config)
         plan = Plan(
             underlying=underlying,
             date=source.date,
@@ -123,20 +126,22 @@ def paper_run(
             has_book=source.has_book,
             settings=resolved_toml(resolved),
             strategies=tokens(strategies),
-            policy=policy or "",
+            policy=chooser.on(underlying, source.date).who if chooser else "",
             seed=seed,
             scorer=(served.version(source.date) or "") if served else "",
             direction=(model.version(source.date) or "") if model else "",
             context=source.context,
         )
-        chooser = chooser_named(policy, strategies, seed) if policy else None
         folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
         source.require_time(folder)
         team = Ensemble(settings, strategies, served, chooser, model)
         pace = f"{feed} x{speed}" if feed == "replay" else feed
-        scored = told_of(served, [source.date])
+        said = {
+            "scorer": told_of(served, [source.date]),
+            "chosen_by": told_of(chooser and chooser.policy, [source.date]),
+        }
         looks = Looks(
-            title="  ".join([f"{underlying} {source.date}", pace, *about_scorer(scored)]),
+            title="  ".join([f"{underlying} {source.date}", pace, *about_models(said)]),
             policy=plan.policy,
             clock=source.clock,
             stale_after=stale_after or 180.0,
@@ -197,7 +202,7 @@ def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
     from optiq.run.stored import told_of
     from optiq.run.summary import Tally
 
-    result, tally = paper.day.result(), Tally()
+    result, tally, chooser = paper.day.result(), Tally(), paper.day.chooser
     tally.add(result)
     summary = {
         "run": str(folder / "run"),
@@ -207,6 +212,9 @@ def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
         "to": str(plan.date),
         "strategies": list(result.strategies),
         "scorer": told_of(paper.day.scorer, [plan.date]),
+        "policy": plan.policy or None,
+        "seed": plan.seed if plan.policy else None,
+        "chosen_by": told_of(chooser and chooser.policy, [plan.date]),
         **tally.summary(paper.day.settings),
         "faults": paper.faults,
         "elapsed_s": 0.0,

@@ -34,25 +34,27 @@ def parity(
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
     from optiq.learn.direction_serving import NONE, direction_named
+    from optiq.learn.served_policy import policy_named
     from optiq.learn.served_scorer import scorer_named
-    from optiq.run.choosing import chooser_named
     from optiq.run.parity import prove
     from optiq.run.sessions import CONFIG, FOLDER, Ensemble, read_session
 
     stored = read_session(store / FOLDER / session)
     settings, strategies, _ = run_settings(list(stored.plan.strategies), stored.folder / CONFIG, [])
     plan = stored.plan
-    chooser = chooser_named(plan.policy, strategies, plan.seed) if plan.policy else None
     model = direction_named(models, plan.direction or NONE)
     day, name = [plan.date], plan.scorer or None
+    policy = (models, plan.policy or None, strategies, plan.seed, day, plan.underlying)
+    chooser = policy_named(*policy, in_sample=True)
     scorer = scorer_named(models, name, day, plan.underlying, in_sample=True)
     team = Ensemble(settings, strategies, scorer, chooser, model)
     result = prove(stored, team, run)
+    chosen = f"{result['choices']:,} choices, " if result["choices"] else ""
     emit(
         result,
         as_json=as_json,
         show=lambda screen: screen.print(
             f"{result['session']}: {result['rows']:,} rows, {result['decisions']:,} decisions, "
-            f"{result['trades']:,} trades, [green]0 mismatches[/green]"
+            f"{chosen}{result['trades']:,} trades, [green]0 mismatches[/green]"
         ),
     )

@@ -9,7 +9,7 @@ from typing import Any
 from optiq.market.calendar import time_of_day
 from optiq.market.chain_row import ChainRow
 from optiq.report.money import rupees
-from optiq.report.tables import about_scorer
+from optiq.report.tables import about_policy, about_scorer
 from optiq.run.day_in_progress import Step
 from optiq.run.journal import Event
 from optiq.run.paper import Fault, PaperSession
@@ -27,9 +27,13 @@ class PaperLines:
     def begin(self, session: PaperSession) -> None:
         """Say what is resumed."""
         self._session = session
-        told = told_of(session.day.scorer, [session.day.rows.date])
+        day, dates = session.day, [session.day.rows.date]
+        told = told_of(day.scorer, dates)
         for line in about_scorer(told):
             self._write({"event": "scorer", **(told or {})}, line)
+        chosen = told_of(day.chooser and day.chooser.policy, dates)
+        for line in about_policy(chosen):
+            self._write({"event": "policy", **(chosen or {})}, line)
         if rows := session.day.rows.n_rows:
             self._write({"event": "resumed", "rows": rows}, f"resumed after {rows} rows")
         if by := session.flattened_by:

@@ -92,7 +92,12 @@ def warnings(summary: dict[str, Any]) -> list[str]:
     lines = list(summary["notes"])
     if summary["filled_on_deciding_quote"]:
         lines.insert(0, "filled on the deciding quote: latency_s = 0 cannot be had in a market")
-    return [*about_scorer(summary.get("scorer")), *lines]
+    return [*about_models(summary), *lines]
+
+
+def about_models(told: dict[str, Any]) -> list[str]:
+    """Return what must be known of the scores and the choices of a run."""
+    return [*about_scorer(told.get("scorer")), *about_policy(told.get("chosen_by"))]
 
 
 def about_scorer(scorer: dict[str, Any] | None) -> list[str]:
@@ -106,6 +111,21 @@ def about_scorer(scorer: dict[str, Any] | None) -> list[str]:
         lines.append(f"scores by scorer {name}, provisional: it was not the champion then")
     if scorer["unscored"]:
         lines.append(f"no scorer was in force on {counted(scorer['unscored'], 'session')}")
+    return lines
+
+
+def about_policy(policy: dict[str, Any] | None) -> list[str]:
+    """Return what must be known of the choices of a run; nothing without a learnt policy."""
+    if policy is None:
+        return []
+    lines, name = [], policy["name"]
+    if policy["standing"] == "in-sample":
+        lines.append(f"IN-SAMPLE: policy {name} has learnt from these sessions; no evidence")
+    if policy["standing"] == "provisional":
+        lines.append(f"choices by policy {name}, provisional: it was not the champion then")
+    if policy["random"]:
+        sessions = counted(policy["random"], "session")
+        lines.append(f"no policy was in force on {sessions}: the choice was random")
     return lines
 
 

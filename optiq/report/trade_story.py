@@ -13,7 +13,7 @@ from rich.text import Text
 
 from optiq.market.calendar import time_of_day
 from optiq.report.money import profit, rupees
-from optiq.report.tables import about_scorer
+from optiq.report.tables import about_models
 from optiq.trade.charges import LINES
 
 FIRST, LAST = 2, 3
@@ -26,7 +26,7 @@ def show_trade(screen: Console, story: dict[str, Any], every_row: bool = False) 
     for leg in story["legs"]:
         screen.print(f"  {leg_words(story, leg)}")
     screen.print(_moments(story))
-    for line in about_scorer(story.get("scorer")):
+    for line in about_models(story):
         screen.print(f"[yellow]![/yellow] {line}")
     screen.print(f"[dim]leaves at[/dim]  {rule_words(story['rule'])}")
     screen.print(_rows(story, every_row))
@@ -49,7 +49,7 @@ def show_refusal(screen: Console, story: dict[str, Any]) -> None:
         what = other["trade"] or "an order that was not filled"
         table.add_row("held", "", f"{what}, {other['strategy']}, of row {other['decided_row']}")
     screen.print(table)
-    for line in about_scorer(story.get("scorer")):
+    for line in about_models(story):
         screen.print(f"[yellow]![/yellow] {line}")
     screen.print(f"[dim]leaves at[/dim]  {rule_words(story['rule'])}")
     screen.print(_alone("Alone, without limits", story["alone"]))

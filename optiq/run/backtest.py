@@ -12,7 +12,7 @@ from optiq.market.context import Context
 from optiq.market.contracts import unsure_lots
 from optiq.market.panel import Panel
 from optiq.run.asking import Scorer, ask
-from optiq.run.choosing import Chooser, of_the_chosen
+from optiq.run.choosing import Acting, Chooser, Decision, of_the_chosen
 from optiq.run.seeing import Direction, seen
 from optiq.trade.book import NO_FREEZE, Book, Records, Rules
 from optiq.trade.charges import Broker, Schedule, schedule
@@ -37,11 +37,20 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Who traded when: the chooser, who acted for it on the day, and its decisions, by row."""
+
+    chooser: Chooser
+    acting: Acting
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DayResult:
     """One session walked to its end.
 
     ``net_if_instant_paise`` is the net result of the same orders under ``latency_s = 0``; equal
-    to ``net_paise`` where that is the setting anyway.
+    to ``net_paise`` where that is the setting anyway. ``chosen`` is None where all traded.
     """
 
     panel: Panel
@@ -54,6 +63,7 @@ class DayResult:
     walk: WalkSettings
     net_if_instant_paise: int
     notes: tuple[str, ...]
+    chosen: Chosen | None = None
 
     @property
     def net_paise(self) -> int:
@@ -91,14 +101,27 @@ def backtest_day(
     """
     chain, rows = panel.chain_only, panel.chain_rows
     context = seen(chain, context, direction)
-    orders = ask(chain, rows, context, strategies, scorer)
+    orders, chosen = ask(chain, rows, context, strategies, scorer), None
     if chooser is not None:
         decisions = chooser.decide(chain, rows, context, strategies, settings.limits)
         orders = of_the_chosen(orders, decisions)
+        chosen = chosen_by(chooser, panel, decisions)
     book = walked(panel, orders, strategies, settings)
     return day_result(
-        panel, context, orders, book, strategies, settings, compare_instant=compare_instant
+        panel,
+        context,
+        orders,
+        book,
+        strategies,
+        settings,
+        chosen=chosen,
+        compare_instant=compare_instant,
     )
+
+
+def chosen_by(chooser: Chooser, panel: Panel, decisions: Sequence[Decision]) -> Chosen:
+    """Return a day's decisions with who made them."""
+    return Chosen(chooser, chooser.on(panel.underlying, panel.date), tuple(decisions))
 
 
 def day_result(
@@ -109,6 +132,7 @@ def day_result(
     strategies: Sequence[Strategy],
     settings: Settings,
     *,
+    chosen: Chosen | None = None,
     compare_instant: bool = True,
 ) -> DayResult:
     """Return a finished walk as the result of its day, with what a reader should know."""
@@ -131,6 +155,7 @@ def day_result(
             *_notes(panel, context, orders, strategies, settings),
             *_notes_on_size(panel, book, rules),
         ),
+        chosen=chosen,
     )
 
 

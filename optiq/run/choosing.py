@@ -1,10 +1,15 @@
-"""Who trades next: a policy chooses one strategy, or none, every five minutes."""
+"""Who trades next: a policy chooses one strategy, or none, every five minutes.
+
+Policies that were learnt are plain callables, so that nothing here imports what was learnt.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,7 +25,7 @@ from optiq.trade.strategies import Strategy
 DECISION_MINUTES = 5.0
 NONE = -1
 """The choice to stand aside."""
-RANDOM = "random"
+RANDOM, EQUAL = "random", "equal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,27 @@ Policy = Callable[[FloatArray, BoolArray, np.random.Generator], Choice]
 
 
 @dataclass(frozen=True, slots=True)
+class Acting:
+    """Who chooses on one session: its name, a learnt one's with its version, and how.
+
+    One that ``remembers`` is shown, after the observation, whom it chose last: one number a
+    strategy and one for standing aside, 1 for that and 0 for the others. A session begins aside.
+    """
+
+    who: str
+    policy: Policy
+    remembers: bool = False
+
+
+@runtime_checkable
+class Policies(Protocol):
+    """Policies of which one serves on each session."""
+
+    def on(self, underlying: str, session: dt.date) -> Acting | None:
+        """Return who chooses on a session of an underlying; None where none serves."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """One choice: on which row of the day, what was seen, what was possible, what was chosen."""
 
@@ -53,11 +79,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Chooser:
-    """A policy with its name and the seed of its draws."""
+    """A policy, or one for each session, with its name and the seed of its draws."""
 
     name: str
-    policy: Policy
+    policy: Policy | Policies
     seed: int = 0
+
+    def on(self, underlying: str, session: dt.date) -> Acting:
+        """Return who chooses on a session: where no policy serves, the choice is random."""
+        if not isinstance(self.policy, Policies):
+            return Acting(self.name, self.policy)
+        return self.policy.on(underlying, session) or Acting(RANDOM, uniform)
 
     def decide(
         self,
@@ -67,11 +99,13 @@ class Chooser:
         strategies: Sequence[Strategy],
         limits: Limits,
         since: int = 0,
+        earlier: Sequence[Decision] = (),
     ) -> list[Decision]:
         """Return the decisions of a day's chain rows from ``since`` on.
 
-        ``rows`` (chain.n_rows,) says which row of the day each chain row is. Each decision has
-        randomness of its own, so that deciding row by row draws as deciding at once.
+        ``rows`` (chain.n_rows,) says which row of the day each chain row is; ``earlier`` are the
+        decisions on rows before ``since``. Each decision has randomness of its own, so that
+        deciding row by row draws as deciding at once.
         """
         due = decision_rows(chain)
         due = due[due >= since]
@@ -79,15 +113,23 @@ class Chooser:
             return []
         seen = market_features(chain, context, first_row=int(due[0]))
         possible = masks(chain, context, strategies, limits, due)
-        return [
-            Decision(int(rows[r]), chain.ts[r], seen[r], mask, self._choose(chain, r, seen, mask))
-            for r, mask in zip(due.tolist(), possible, strict=True)
-        ]
+        acting, made = self.on(chain.underlying, chain.date), []
+        last = earlier[-1].choice.index if earlier else NONE
+        for r, mask in zip(due.tolist(), possible, strict=True):
+            shown = np.append(seen[r], one_hot(last, len(mask))) if acting.remembers else seen[r]
+            choice = acting.policy(shown, mask, self._rng(chain.ts[r]))
+            made.append(Decision(int(rows[r]), chain.ts[r], seen[r], mask, choice))
+            last = choice.index
+        return made
 
-    def _choose(self, chain: Panel, row: int, seen: FloatArray, mask: BoolArray) -> Choice:
-        moment = int(chain.ts[row].astype("datetime64[us]").astype(np.int64))
-        rng = np.random.default_rng([self.seed, moment])
-        return self.policy(seen[row], mask, rng)
+    def _rng(self, ts: np.datetime64) -> np.random.Generator:
+        moment = int(ts.astype("datetime64[us]").astype(np.int64))
+        return np.random.default_rng([self.seed, moment])
+
+
+def one_hot(index: int, n_strategies: int) -> FloatArray:
+    """Return (n_strategies + 1,): 1 for the chosen strategy, or, last, for standing aside."""
+    return np.where(np.arange(n_strategies + 1) == index % (n_strategies + 1), 1.0, 0.0)
 
 
 def decision_rows(chain: Panel) -> IntArray:
@@ -167,6 +209,17 @@ def uniform(observation: FloatArray, mask: BoolArray, rng: np.random.Generator) 
     return Choice(int(rng.choice(options)), np.zeros(len(mask)), propensity)
 
 
+def equal(observation: FloatArray, mask: BoolArray, rng: np.random.Generator) -> Choice:
+    """Choose among the possible strategies, each as likely as the other, and never stand aside.
+
+    On average this makes what equal weights on all possible strategies would; one trades at a time.
+    """
+    options = np.flatnonzero(mask)
+    propensity = np.where(mask, 1.0 / max(len(options), 1), 0.0)
+    index = int(rng.choice(options)) if len(options) else NONE
+    return Choice(index, np.zeros(len(mask)), propensity)
+
+
 def always(place: int) -> Policy:
     """Return the policy that chooses one strategy whenever it is possible."""
 
@@ -179,10 +232,17 @@ def always(place: int) -> Policy:
 
 
 def chooser_named(name: str, strategies: Sequence[Strategy], seed: int) -> Chooser:
-    """Return the chooser for ``--policy``: ``random``, or the name of one of the strategies."""
-    if name == RANDOM:
-        return Chooser(name, uniform, seed)
+    """Return the chooser of ``random``, ``equal``, or the name of one of the strategies."""
+    if name in DRAWN:
+        return Chooser(name, DRAWN[name], seed)
     names = [strategy.name for strategy in strategies]
     if name in names:
         return Chooser(name, always(names.index(name)), seed)
-    raise InputError(f"no policy {name!r}", f"give random, or one of {', '.join(names)}")
+    raise InputError(
+        f"no policy {name!r}",
+        f"give champion, random, equal, one of {', '.join(names)}, or a version; optiq models ls",
+    )
+
+
+DRAWN: dict[str, Policy] = {RANDOM: uniform, EQUAL: equal}
+"""Those that look at nothing."""

@@ -15,7 +15,7 @@ from optiq.market.growing_panel import GrowingPanel
 from optiq.market.panel import Panel
 from optiq.market.schema import IntArray
 from optiq.run.asking import Scorer, ask
-from optiq.run.backtest import DayResult, Settings, day_result
+from optiq.run.backtest import DayResult, Settings, chosen_by, day_result
 from optiq.run.choosing import Chooser, Decision, of_the_chosen
 from optiq.run.seeing import Direction, seen
 from optiq.run.walk_tape import WalkTape
@@ -136,9 +136,10 @@ class DayInProgress:
     def result(self) -> DayResult:
         """Return the finished day as a backtest of the same rows would."""
         book = self.book._replace(status=self.book.status[: self.n_orders])
-        orders = self.orders.copy()
+        orders, panel = self.orders.copy(), self.rows.panel()
+        chosen = chosen_by(self.chooser, panel, self.decisions) if self.chooser else None
         return day_result(
-            self.rows.panel(), self.context, orders, book, self.strategies, self.settings
+            panel, self.context, orders, book, self.strategies, self.settings, chosen=chosen
         )
 
     def _ask(self, chain: Panel, since: int) -> None:
@@ -148,7 +149,7 @@ class DayInProgress:
         if self.chooser is not None:
             limits = self.settings.limits
             self.decisions += self.chooser.decide(
-                chain, rows, self.context, self.strategies, limits, since
+                chain, rows, self.context, self.strategies, limits, since, self.decisions
             )
             new = of_the_chosen(new, self.decisions)
         needed = self.n_orders + len(new)

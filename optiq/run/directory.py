@@ -1,4 +1,4 @@
-"""The folder of a run: trades, decisions, equity, summary and the settings that made them."""
+"""The folder of a run: trades, decisions, choices, equity, summary and their settings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from optiq.errors import CannotCreateError
 from optiq.market.schema import AnyArray
+from optiq.run import choices
 from optiq.run.backtest import DayResult
 from optiq.run.summary import equity_curve
 from optiq.trade.ledger import Columns, concatenate
@@ -27,6 +28,8 @@ class RunDirectory:
     """Writes a run beside its final place and moves it there when whole.
 
     Decisions are written day by day, so memory stays that of one day; trades are few and wait.
+    Where a policy chose, ``choices.parquet`` has a row for each of its decisions, and
+    ``decisions.parquet`` says under which of them each order was asked for.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +37,7 @@ class RunDirectory:
         self._partial = path.with_name(f".{path.name}.partial")
         self._trades: list[Columns] = []
         self._fills: list[Columns] = []
-        self._decisions: Any = None
+        self._growing: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         if self.path.exists():
@@ -48,15 +51,22 @@ class RunDirectory:
 
     def add(self, day: DayResult) -> None:
         """Write one day's decisions and keep its trades."""
-        import pyarrow.parquet as pq
-
         self._trades.append(day.trades())
         self._fills.append(day.fills())
-        table = to_table(day.decisions())
-        if self._decisions is None:
-            target = self._partial / "decisions.parquet"
-            self._decisions = pq.ParquetWriter(target, table.schema, compression="zstd")
-        self._decisions.write_table(table)
+        decisions = day.decisions()
+        if day.chosen is not None:
+            self._grow(choices.NAME, choices.choices_of(day, day.chosen))
+            decisions |= choices.of_orders(day, day.chosen)
+        self._grow("decisions.parquet", decisions)
+
+    def _grow(self, name: str, columns: Columns) -> None:
+        import pyarrow.parquet as pq
+
+        table = to_table(columns)
+        if name not in self._growing:
+            target = self._partial / name
+            self._growing[name] = pq.ParquetWriter(target, table.schema, compression="zstd")
+        self._growing[name].write_table(table)
 
     def complete(self, summary: dict[str, Any], config_toml: str) -> Columns:
         """Write what remains, move the run to its place and return its trades."""
@@ -79,9 +89,8 @@ class RunDirectory:
         return trades
 
     def _close(self) -> None:
-        if self._decisions is not None:
-            self._decisions.close()
-            self._decisions = None
+        while self._growing:
+            self._growing.popitem()[1].close()
 
     def __exit__(
         self,
@@ -94,7 +103,10 @@ class RunDirectory:
 
 
 def to_table(columns: Columns) -> pa.Table:
-    """Return columns as a pyarrow table: times with zone UTC, days as dates, text as text."""
+    """Return columns as a pyarrow table: times with zone UTC, days as dates, text as text.
+
+    Two dimensions become lists. NaN becomes null.
+    """
     import pyarrow as pa
 
     return pa.table({name: _column(values) for name, values in columns.items()})
@@ -103,6 +115,9 @@ def to_table(columns: Columns) -> pa.Table:
 def _column(values: AnyArray) -> pa.Array:
     import pyarrow as pa
 
+    if values.ndim == 2:
+        flat = pa.array(values.reshape(-1), from_pandas=True)
+        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     if values.dtype == object:
         return pa.array(values, pa.string())
     if values.dtype == "datetime64[D]":

@@ -96,7 +96,7 @@ def build_day(
     context = seen(chain, context, direction)
     decisions = chooser.decide(chain, rows, context, strategies, settings.limits)
     name = f"stored-{panel.underlying.lower()}-{panel.date}"
-    origin = Origin(name, chooser.name, chooser.seed)
+    origin = Origin(name, chooser.on(panel.underlying, panel.date).who, chooser.seed)
     orders = ask(chain, rows, context, strategies)
     return episodes_of(panel, orders, decisions, strategies, settings, origin)
 
@@ -113,7 +113,8 @@ def build(
 ) -> int:
     """Write the episodes of stored days and return their number; ``advance`` is told of days."""
     count = 0
-    for panel, context in panels(store, underlying, list(dates), fields_of(list(strategies))):
+    fields = fields_of(list(strategies), chooser=chooser)
+    for panel, context in panels(store, underlying, list(dates), fields):
         lines = build_day(panel, context, strategies, settings, chooser, direction)
         write(store.root, underlying, panel.date, lines, strategies)
         count += len(lines)

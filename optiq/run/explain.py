@@ -14,7 +14,7 @@ from optiq.market.schema import RIGHT_NAMES
 from optiq.market.store import Store
 from optiq.run.asking import Scorer
 from optiq.run.backtest import DayResult, Settings, backtest_day
-from optiq.run.choosing import chooser_named
+from optiq.run.choosing import Chooser
 from optiq.run.recorded import TRADES, RecordedRun, session_days
 from optiq.run.row_by_row import RULE, bills, legs_of, quotes_at, rows_of
 from optiq.run.seeing import Direction
@@ -60,13 +60,12 @@ def retell(
     settings: Settings,
     scorer: Scorer | None = None,
     direction: Direction | None = None,
+    chooser: Chooser | None = None,
 ) -> Retold:
     """Read one of a run's days and walk it again as the run did."""
     underlying = run.summary["underlying"]
     panel = store.read_panel(underlying, date, fields_of(strategies))
     context = store.context(underlying, date)
-    policy, seed = run.summary.get("policy"), run.summary.get("seed") or 0
-    chooser = chooser_named(policy, strategies, seed) if policy else None
     day = backtest_day(
         panel,
         context,
@@ -112,6 +111,7 @@ def explain_trade(told: Retold, trade_id: str) -> dict[str, Any]:
     return {
         "trade": trade_id,
         "scorer": told.run.summary.get("scorer"),
+        "chosen_by": told.run.summary.get("chosen_by"),
         **about(told, walk, order, int(position["lots"])),
         "entry": _fill(told, walk, order, mine, "entry", int(order["row"]), entry_row),
         "basis": float(position["basis"]),

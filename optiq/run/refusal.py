@@ -122,6 +122,7 @@ def explain_refusal(told: Retold, decision: str, place: int) -> dict[str, Any]:
     return {
         "order": decision,
         "scorer": told.run.summary.get("scorer"),
+        "chosen_by": told.run.summary.get("chosen_by"),
         **about(told, walk, order, lots),
         "status": status.name.lower(),
         "why": _why(told, order, status),

@@ -40,5 +40,5 @@ def session_episodes(session: str, day: DayInProgress, seed: int) -> Lines:
         chooser, limits = Chooser(RANDOM, uniform, seed), day.settings.limits
         decisions = chooser.decide(chain, rows, day.context, day.strategies, limits)
     orders = ask(chain, rows, day.context, day.strategies)
-    origin = Origin(session, chooser.name, chooser.seed)
+    origin = Origin(session, chooser.on(panel.underlying, panel.date).who, chooser.seed)
     return episodes_of(panel, orders, decisions, day.strategies, day.settings, origin)

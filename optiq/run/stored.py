@@ -68,9 +68,11 @@ def sessions(
     )
 
 
-def fields_of(strategies: list[Strategy], scorer: Scorer | None = None) -> tuple[str, ...]:
+def fields_of(
+    strategies: list[Strategy], scorer: Scorer | None = None, chooser: Chooser | None = None
+) -> tuple[str, ...]:
     """Return the panel fields a run reads anyway, so that each file is read once."""
-    scored = () if scorer is None else SCORED_FIELDS
+    scored = () if scorer is None and chooser is None else SCORED_FIELDS
     needed = (name for strategy in strategies for name in strategy.needs)
     return tuple(dict.fromkeys([*COMMON_FIELDS, *needed, *scored]))
 
@@ -102,7 +104,7 @@ def backtest_stored(
     ``advance`` is told after each day, for a progress bar.
     """
     started, tally = time.perf_counter(), Tally()
-    days = panels(store, underlying, dates, fields_of(strategies, scorer))
+    days = panels(store, underlying, dates, fields_of(strategies, scorer, chooser))
     with RunDirectory(out) as directory:
         for day in backtest(days, strategies, settings, scorer, chooser, direction=direction):
             directory.add(day)
@@ -123,7 +125,7 @@ def what_was_run(
 ) -> dict[str, Any]:
     """Return what a summary says before its figures: the market, the sessions, who traded.
 
-    A scorer that can tell of itself (`Told`) says which versions served.
+    A scorer and a policy that can tell of themselves (`Told`) say which versions served.
     """
     return {
         "underlying": underlying,
@@ -134,14 +136,15 @@ def what_was_run(
         "strategy_sources": {s.name: s.source for s in strategies if s.source},
         "policy": chooser.name if chooser else None,
         "seed": chooser.seed if chooser else None,
+        "chosen_by": told_of(chooser and chooser.policy, dates),
         "scorer": told_of(scorer, dates),
         "direction": None if direction is None else getattr(direction, "name", "a function"),
     }
 
 
-def told_of(scorer: Scorer | None, dates: Sequence[dt.date]) -> dict[str, Any] | None:
-    """Return what a scorer says of itself on some sessions; None where it says nothing."""
-    return scorer.told(dates) if isinstance(scorer, Told) else None
+def told_of(model: object, dates: Sequence[dt.date]) -> dict[str, Any] | None:
+    """Return what a model says of itself on some sessions; None where it says nothing."""
+    return model.told(dates) if isinstance(model, Told) else None
 
 
 def complete(

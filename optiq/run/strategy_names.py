@@ -6,7 +6,10 @@ import keyword
 
 from optiq.trade.strategies import BUILT_IN
 
-RESERVED = ("all", "store", "models", "runs", "walk", "limits", "charges", "sizing")
+RESERVED = (
+    *("all", "store", "models", "runs", "walk", "limits", "charges", "sizing", "none"),
+    *("random", "equal", "champion", "candidate", "previous"),
+)
 """Words that mean something else in a command or in the settings file."""
 
 

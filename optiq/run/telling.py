@@ -44,7 +44,7 @@ def _chosen(day: DayInProgress, decision: Decision) -> Told:
         "chosen": "none" if choice.index == NONE else names[choice.index],
         "possible": [n for n, possible in zip(names, decision.mask, strict=True) if possible],
         "propensity": dict(zip(names, choice.propensity.tolist(), strict=True)),
-        "preferences": dict(zip(names, choice.preferences.tolist(), strict=True)),
+        "preferences": dict(zip(names, map(_number, choice.preferences), strict=True)),
         "observation": [_number(value) for value in decision.observation],
     }
 

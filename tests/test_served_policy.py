@@ -1,0 +1,216 @@
+"""A policy in a run: point in time, refused where it has learnt, the same in paper trading."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from small_policies import files_of, fitted_on, remembering, saved
+
+from optiq.cli.app import main
+from optiq.errors import DamagedError, InputError
+from optiq.learn import registry
+from optiq.learn.policy_bundle import KIND
+from optiq.learn.served_policy import ServedPolicy, policy_named
+from optiq.market.simulated_settings import Simulation
+from optiq.market.simulated_store import store_simulation
+from optiq.market.store import Store
+from optiq.report.tables import about_policy
+from optiq.run.backtest import Settings
+from optiq.run.choosing import NONE, equal
+from optiq.run.user_strategy import find_all
+
+FIRST, SECOND, THIRD = dt.date(2025, 1, 1), dt.date(2025, 1, 2), dt.date(2025, 1, 3)
+DAYS = [FIRST, SECOND, THIRD]
+CHOICES = "choices.parquet"
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory) -> tuple[Path, Path]:
+    """Three simulated days and policies: ridge 1.0.0 has seen 2024, trees 1.0.1 the first day,
+    1.0.2, which remembers, 2024; 1.0.1 serves from the second day on."""
+    root = tmp_path_factory.mktemp("served")
+    store, models = root / "store", root / "models"
+    store_simulation(Simulation(days=3, seed=11), Store(store))
+    fitted, about = fitted_on(store)
+    saved(models, files_of(fitted, about), "2024-12-31")
+    saved(models, files_of(fitted, about, "lightgbm"), str(FIRST))
+    saved(models, remembering(fitted, about), "2024-12-31")
+    registry.promote(models, KIND, "1.0.1", takes_effect=SECOND, reason="test")
+    return store, models
+
+
+def run(places, command: str, *more: str) -> tuple[int, dict]:
+    store, models = places
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        status = main(
+            [*command.split(), "--store", str(store), "--models", str(models), "--json", *more]
+        )
+    return status, json.loads(out.getvalue().splitlines()[-1])
+
+
+def choices(folder: Path | str) -> list[dict]:
+    return pq.read_table(Path(folder) / CHOICES).to_pylist()
+
+
+def test_the_champion_chooses_from_the_session_it_took_effect_on(places, tmp_path):
+    status, told = run(places, "backtest", "--policy", "champion", "--out", str(tmp_path / "a"))
+    assert status == 0, told
+    assert (told["policy"], told["chosen_by"]) == (
+        "champion",
+        {"name": "champion", "standing": "champion", "versions": {"1.0.1": 2}, "random": 1},
+    )
+    assert about_policy(told["chosen_by"]) == [
+        "no policy was in force on 1 session: the choice was random"
+    ]
+    made = choices(tmp_path / "a")
+    who = {(line["ts"].date(), line["version"]) for line in made}
+    assert who == {(FIRST, "random"), (SECOND, "policy/1.0.1"), (THIRD, "policy/1.0.1")}
+    assert len({line["chosen"] for line in made if line["ts"].date() > FIRST}) > 2
+
+
+@pytest.mark.parametrize("version", ["policy/1.0.0", "candidate"])
+def test_paper_trading_is_the_backtest_decision_for_decision(places, tmp_path, version):
+    day, name = ("--date", str(SECOND), "--policy", version), version.replace("/", "-")
+    status, told = run(places, "backtest", *day, "--out", str(tmp_path / "run"))
+    assert (status, told["chosen_by"]["standing"]) == (0, "provisional"), told
+    status, told = run(places, "paper-run", *day, "--session", name)
+    assert status == 0, told
+    assert told["chosen_by"]["standing"] == "provisional"
+    for file in (CHOICES, "decisions.parquet", "trades.parquet"):
+        assert (tmp_path / "run" / file).read_bytes() == (Path(told["run"]) / file).read_bytes()
+    status, proof = run(places, "parity", name, str(tmp_path / "run"))
+    assert (status, proof["mismatches"]) == (0, 0), proof
+    assert proof["choices"] == len(choices(told["run"])) == 76
+    assert len({line["chosen"] for line in choices(told["run"])}) > 2
+
+
+def test_a_session_of_the_champion_is_proved_with_the_version_that_it_was(places, tmp_path):
+    day = ("--date", str(THIRD), "--policy", "champion", "--session", "champion")
+    assert run(places, "paper-run", *day)[0] == 0
+    assert run(places, "parity", "champion")[0] == 0
+    without = (places[0], tmp_path / "models")
+    status, told = run(without, "parity", "champion")
+    assert (status, told["error"]["code"]) == (3, "damaged")
+    other = run(places, "paper-run", *day[:2], "--policy", "policy/1.0.0", *day[4:])
+    assert other[0] == 2
+    assert "started with another policy" in other[1]["error"]["message"]
+
+
+def test_a_day_it_has_learnt_from_is_refused_unless_it_says_so(places, tmp_path):
+    asked = ("backtest", "--policy", "policy/1.0.1", "--out", str(tmp_path / "b"))
+    status, told = run(places, *asked)
+    assert (status, told["error"]["code"]) == (2, "bad_input")
+    assert "has learnt from 1 of these 3 sessions (up to 2025-01-01)" in told["error"]["message"]
+    assert not (tmp_path / "b").exists()
+    status, told = run(places, *asked, "--in-sample")
+    assert (status, told["chosen_by"]["standing"]) == (0, "in-sample")
+    assert about_policy(told["chosen_by"])[0].startswith("IN-SAMPLE: policy 1.0.1")
+    main(["report", str(tmp_path / "b")])
+    assert '<body class="in-sample">' in (tmp_path / "b" / "report.html").read_text()
+
+
+def test_a_promotion_amid_a_span_serves_from_its_session_on(places, tmp_path):
+    import shutil
+
+    shutil.copytree(places[1], tmp_path / "models")
+    registry.promote(tmp_path / "models", KIND, "1.0.0", takes_effect=THIRD, reason="test")
+    status, told = run(
+        (places[0], tmp_path / "models"), "backtest", "--policy", "champion",
+        "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert status == 0
+    assert told["chosen_by"]["versions"] == {"1.0.1": 1, "1.0.0": 1}
+    who = {line["ts"].date(): line["version"] for line in choices(tmp_path / "run")}
+    assert who == {FIRST: "random", SECOND: "policy/1.0.1", THIRD: "policy/1.0.0"}
+    served = ServedPolicy(tmp_path / "models")
+    assert served.version(THIRD) == "1.0.0"
+    registry.promote(tmp_path / "models", KIND, "1.0.1", takes_effect=THIRD, reason="test")
+    assert served.version(THIRD) == "1.0.0", "a promotion in mid-run changes nothing"
+
+
+def test_episodes_are_logged_with_whoever_chose_on_their_session(places, tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    for part in ("chain", "manifest"):
+        (store / part).symlink_to(places[0] / part)
+    status, told = run((store, places[1]), "episodes build", "--policy", "champion")
+    assert status == 0, told
+    who = {
+        file.parent.name.partition("=")[2]: set(
+            pq.read_table(file, columns=["policy_version"], partitioning=None)[0].to_pylist()
+        )
+        for file in (store / "episodes").rglob("*.parquet")
+    }
+    assert who == {
+        str(FIRST): {"random"},
+        str(SECOND): {"policy/1.0.1"},
+        str(THIRD): {"policy/1.0.1"},
+    }
+
+
+def test_whom_it_chose_last_is_shown_to_one_that_remembers(places):
+    chooser = policy_named(places[1], "1.0.2", find_all([]), 0, [SECOND], "NIFTY")
+    bundle = ServedPolicy(places[1]).bundle("1.0.2")
+    panel, context = Store(places[0]).read_panel("NIFTY", SECOND), Store(places[0])
+    context = context.context("NIFTY", SECOND)
+    rows, strategies, limits = np.arange(panel.n_rows), find_all([]), Settings().limits
+    made = chooser.decide(panel, rows, context, strategies, limits)
+    last, differs = NONE, 0
+    for decision in made:
+        shown = np.eye(9)[last]  # -1, aside, is the ninth
+        said = bundle.preferences(decision.observation[None], shown[None])[0]
+        assert np.array_equal(decision.choice.preferences, said, equal_nan=True)
+        aside = bundle.preferences(decision.observation[None])[0]
+        differs += not np.array_equal(said, aside, equal_nan=True)
+        last = decision.choice.index
+    assert differs > 10
+
+
+def test_equal_never_stands_aside_where_it_need_not():
+    mask = np.array([True, False, True, True])
+    draws = [equal(np.zeros(23), mask, np.random.default_rng(n)) for n in range(3_000)]
+    assert np.allclose(draws[0].propensity, [1 / 3, 0, 1 / 3, 1 / 3])
+    counts = np.unique([draw.index for draw in draws], return_counts=True)
+    assert counts[0].tolist() == [0, 2, 3]
+    assert (abs(counts[1] - 1_000) < 130).all()
+    nobody = equal(np.zeros(23), np.zeros(4, bool), np.random.default_rng(0))
+    assert (nobody.index, nobody.propensity.sum()) == (NONE, 0.0)
+
+
+def test_what_a_policy_cannot_serve_is_refused_in_one_line(places, tmp_path):
+    models, eight = places[1], find_all([])
+    with pytest.raises(InputError, match="has learnt NIFTY, not BANKNIFTY"):
+        policy_named(models, "1.0.0", eight, 0, [SECOND], "BANKNIFTY")
+    with pytest.raises(InputError, match="has learnt NIFTY, not BANKNIFTY"):
+        policy_named(models, "champion", eight, 0, [SECOND], "BANKNIFTY")
+    with pytest.raises(InputError, match="and this run has gamma_scalping"):
+        policy_named(models, "1.0.0", find_all(["gamma_scalping"]), 0, [SECOND], "NIFTY")
+    with pytest.raises(InputError, match="no version '3'"):
+        policy_named(models, "policy/3", eight, 0, [SECOND], "NIFTY")
+    with pytest.raises(DamagedError, match=r"9\.9\.9 is not in"):
+        policy_named(models, "policy/9.9.9", eight, 0, [SECOND], "NIFTY")
+    assert policy_named(models, "none", eight, 0, [SECOND], "NIFTY") is None
+    early = policy_named(tmp_path, "champion", eight, 0, [SECOND], "NIFTY")
+    assert early.on("NIFTY", SECOND).who == "random"
+
+
+def test_a_damaged_policy_chooses_nothing(places, tmp_path):
+    import shutil
+
+    shutil.copytree(places[1], tmp_path / "models")
+    weights = tmp_path / "models" / KIND / "1.0.0" / "ridge.json"
+    weights.write_bytes(weights.read_bytes().replace(b"0.", b"1.", 1))
+    out = tmp_path / "never"
+    status, told = run(
+        (places[0], tmp_path / "models"), "backtest", "--policy", "policy/1.0.0", "--out", str(out)
+    )
+    assert (status, told["error"]["code"]) == (3, "damaged")
+    assert not out.exists()
