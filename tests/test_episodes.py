@@ -12,6 +12,7 @@ from panels import panel
 from paper_days import ensemble, plan_of, with_monitor_rows
 
 from optiq.cli.app import main
+from optiq.cli.doctor import exploration
 from optiq.errors import InputError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
@@ -213,6 +214,12 @@ def test_the_command_writes_one_row_a_decision(store, capsys):
     capsys.readouterr()
     assert main(["episodes", "ls", "--store", str(store)]) == 0
     assert f"{told['episodes']:,} of 1,000" in capsys.readouterr().out
+    assert main(["episodes", "ls", "--store", str(store), "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["needed"] == {"episodes": 1_000, "sessions": 60}
+    assert listed["episodes"][0]["share"] == pytest.approx(2 / 60)
+    found = [check.found for check in exploration(store)]
+    assert found == [f"NIFTY {told['episodes']} of 1,000 episodes, 2 of 60 sessions"]
     assert counted(store)[0]["sessions"] == len(days)
 
 

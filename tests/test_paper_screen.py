@@ -34,7 +34,8 @@ from optiq.report.paper_screen import PaperScreen
 from optiq.report.screen_layout import draw
 from optiq.report.screen_positions import SCALE, positions_table
 from optiq.run.backtest import Settings
-from optiq.run.choosing import chooser_named
+from optiq.run.choosing import Acting, Choice, Chooser, chooser_named
+from optiq.run.exploring import Progress
 from optiq.run.paper import Fault, PaperSession
 from optiq.run.sessions import opened, read_session
 from optiq.run.standing import Held, Leg, standing_of
@@ -132,6 +133,45 @@ def test_at_80_columns_everything_is_there_and_as_the_walk_has_it(session):
     assert f"possible {int(decision.mask.sum())} of 3, aside" in words
     assert re.search(r"refused \d+: ", words)
     assert re.search(r"\d\d:\d\d:00 (entry|exit|leaving|chosen) +\w+", words)
+
+
+def test_exploring_at_random_shows_how_far_it_is(session):
+    decisions = len(session.day.decisions)
+    for width, height in ((80, 24), (150, 40)):
+        screen = shown(session, exploring=Progress(800 - decisions, 40))
+        (line,) = [line for line in text_of(screen, width, height) if "explored" in line]
+        assert "━━━━━━──── 800/1,000 41/60" in line, "the sessions lag behind"
+        assert not [line for line in text_of(shown(session)) if "explored" in line]
+
+
+class Prefers:
+    """A learnt policy by hand: +0.2 for the second strategy, nothing known of the third."""
+
+    def on(self, underlying: str, date: object) -> Acting:
+        said = np.array([-0.1, 0.2, np.nan])
+        return Acting("policy/1.0.0", lambda *_: Choice(1, said, np.array([0.0, 1.0, 0.0])))
+
+
+def test_a_learnt_policy_shows_what_it_prefers(day, tmp_path):
+    who = ensemble_of(*NAMES)
+    who = replace(who, chooser=Chooser("champion", Prefers()))
+    with opened(tmp_path, plan_of(day, Context(), who), who) as session:
+        for row in rows_of(day)[:20]:
+            session.take(row)
+        screen = PaperScreen(session, "x", console(), policy="policy/1.0.0")
+        wide, narrow = text_of(screen, 150, 40), text_of(screen, 80, 24)
+    assert any("Policy policy/1.0.0 at 09:35 ─" in line for line in wide), wide
+    shown = {line[-46:].split()[0]: line for line in wide if line[-46:].strip()}
+    assert "━━━━━───── -0.100" in shown["gamma_scalping"]
+    assert "━━━━━━━━━━ +0.200 chosen" in shown["vwap_deviation"]
+    assert "not learnt" in shown["oi_buildup"]
+    assert "────────── +0.000" in shown["aside"]
+    words = "\n".join(narrow)
+    for said in ("by       policy/1.0.0 at 09:35", "chose    vwap_deviation", "+0.200 over aside"):
+        assert said in words, words
+    with opened(tmp_path, plan_of(day, Context(), who), who) as session:
+        again = PaperScreen(session, "x", console(), policy="policy/1.0.0")
+        assert "chosen   vwap_deviation +0.200, 3 of 3 possible" in "\n".join(text_of(again))
 
 
 def test_the_money_is_that_of_the_trades(session):

@@ -62,6 +62,7 @@ def doctor(
     """
     moment = now()
     checks = [*all_checks(store, models, moment), *evening(store, models, config, moment)]
+    checks += exploration(store)
     broken = [check for check in checks if check.state == "problem"]
     result: dict[str, object] = {"ok": not broken, "checks": checks}
     if broken:
@@ -114,6 +115,25 @@ def evening(store: Path, models: Path, config: Path | None, moment: dt.datetime)
     for age in ages:
         state: State = "warning" if age.is_stale else "ok"
         yield Check("champion", state, age.words, "optiq eod" if age.is_stale else "")
+
+
+def exploration(store: Path) -> Iterator[Check]:
+    """Say of each underlying how far its episodes have come toward training a policy."""
+    from optiq.run.episodes import counted
+    from optiq.run.exploring import Progress
+
+    title, go_on = "episodes", "optiq paper-run --policy random, or optiq episodes build"
+    try:
+        found = counted(store)
+    except (OSError, ValueError) as error:
+        yield Check(title, "warning", f"cannot be read: {error}", "optiq episodes build")
+        return
+    if not found:
+        yield Check(title, "ok", f"none yet: {Progress(0, 0).words}", go_on)
+    for one in found:
+        progress = Progress(one["episodes"], one["sessions"])
+        remedy = "optiq train-policy" if progress.is_enough else go_on
+        yield Check(title, "ok", f"{one['underlying']} {progress.words}", remedy)
 
 
 def python_version(version: tuple[int, int]) -> Check:

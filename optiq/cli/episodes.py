@@ -82,11 +82,19 @@ def ls(store: StoreOption = STORE, as_json: JsonOption = False) -> None:
     """Count the episodes of a store, beside what training a policy needs."""
     from optiq.cli.output import emit, table
     from optiq.run.episodes import ENOUGH_EPISODES, ENOUGH_SESSIONS, counted
+    from optiq.run.exploring import Progress
 
     found = counted(store)
-    rows = table("", "underlying", ">episodes", ">sessions", "first", "last")
+    rows = table("", "underlying", ">episodes", ">sessions", "first", "last", "a policy")
     for one in found:
+        progress = Progress(one["episodes"], one["sessions"])
+        one |= {"share": progress.share, "enough": progress.is_enough}
         episodes = f"{one['episodes']:,} of {ENOUGH_EPISODES:,}"
         count = f"{one['sessions']:,} of {ENOUGH_SESSIONS:,}"
-        rows.add_row(one["underlying"], episodes, count, one["first"], one["last"])
-    emit({"episodes": found}, as_json=as_json, show=lambda screen: screen.print(rows))
+        said = "can be trained" if progress.is_enough else f"{progress.share:.0%} of what it needs"
+        rows.add_row(one["underlying"], episodes, count, one["first"], one["last"], said)
+    result = {
+        "episodes": found,
+        "needed": {"episodes": ENOUGH_EPISODES, "sessions": ENOUGH_SESSIONS},
+    }
+    emit(result, as_json=as_json, show=lambda screen: screen.print(rows))

@@ -104,8 +104,9 @@ def paper_run(
     from optiq.learn.served_policy import policy_named, served_by
     from optiq.learn.served_scorer import scorer_named
     from optiq.report.tables import about_models, show_run
+    from optiq.run.exploring import progress_of
     from optiq.run.plan import Plan
-    from optiq.run.session_episodes import log_episodes
+    from optiq.run.session_episodes import log_episodes, logs_episodes
     from optiq.run.sessions import FOLDER, Ensemble, opened
     from optiq.run.stored import told_of
     from optiq.run.user_strategy import tokens
@@ -143,6 +144,9 @@ def paper_run(
         looks = Looks(
             title="  ".join([f"{underlying} {source.date}", pace, *about_models(said)]),
             policy=plan.policy,
+            exploring=progress_of(store, underlying, without=source.date)
+            if logs_episodes(strategies)
+            else None,
             clock=source.clock,
             stale_after=stale_after or 180.0,
             as_json=as_json,

@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from optiq.market.feeds.clocks import Clock
     from optiq.run.alerts import Alerts
+    from optiq.run.exploring import Progress
     from optiq.run.paper import PaperSession, Watcher
 
 LAST_PATIENCE_S = 5.0
@@ -52,6 +53,7 @@ class Looks:
 
     title: str
     policy: str
+    exploring: Progress | None
     clock: Clock | None
     stale_after: float
     as_json: bool
@@ -123,6 +125,7 @@ def _teller(
         looks.title,
         console(),
         policy=looks.policy,
+        exploring=looks.exploring,
         clock=looks.clock,
         stale_after=looks.stale_after,
         troubles=troubles,

@@ -17,11 +17,8 @@ from optiq.learn.policy_bundle import KIND, Bundle, read_bundle
 from optiq.learn.serving import CHAMPION, Served
 from optiq.learn.version_folder import RESTORE
 from optiq.market.schema import BoolArray, FloatArray
-from optiq.run.choosing import Acting, Choice, Chooser, Policy, chooser_named, one_hot
+from optiq.run.choosing import MODEL, Acting, Choice, Chooser, Policy, chooser_named, one_hot
 from optiq.trade.strategies import Strategy
-
-PREFIX = f"{KIND}/"
-"""Before a version, where names of strategies could stand too: policy/1.0.0."""
 
 
 class ServedPolicy(Served):
@@ -40,7 +37,7 @@ class ServedPolicy(Served):
             return None
         self._require_learnt(version, underlying)
         bundle = self.bundle(version)
-        return Acting(PREFIX + version, preferring(bundle), bundle.remembers)
+        return Acting(MODEL + version, preferring(bundle), bundle.remembers)
 
     def bundle(self, version: str) -> Bundle:
         """Return a version, read and checked once."""
@@ -117,14 +114,14 @@ def policy_named(
         return None
     if name != CHAMPION and not _is_version(str(name)):
         return chooser_named(str(name), strategies, seed)
-    version = str(name).removeprefix(PREFIX)
+    version = str(name).removeprefix(MODEL)
     if version != CHAMPION:
         version = registry.resolve(root, KIND, version)
     served = ServedPolicy(root, version)
     served.require_whole(sessions, underlying, strategies)
     if not in_sample:
         served.require_unseen(sessions)
-    return Chooser(CHAMPION if version == CHAMPION else PREFIX + version, served, seed)
+    return Chooser(CHAMPION if version == CHAMPION else MODEL + version, served, seed)
 
 
 def served_by(chooser: Chooser | None) -> ServedPolicy | None:
@@ -134,4 +131,4 @@ def served_by(chooser: Chooser | None) -> ServedPolicy | None:
 
 
 def _is_version(name: str) -> bool:
-    return name.startswith(PREFIX) or name in registry.ALIASES or name[:1].isdecimal()
+    return name.startswith(MODEL) or name in registry.ALIASES or name[:1].isdecimal()

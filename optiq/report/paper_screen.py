@@ -19,7 +19,10 @@ from optiq.market.panel import minute_of_day
 from optiq.report.paper_lines import parting, sentence
 from optiq.report.screen_layout import draw
 from optiq.report.screen_view import Health, Line, View
+from optiq.run.choices import ASIDE
+from optiq.run.choosing import MODEL
 from optiq.run.day_in_progress import Step
+from optiq.run.exploring import Progress
 from optiq.run.journal import Event
 from optiq.run.paper import OVER, Fault, PaperSession
 from optiq.run.standing import standing_of
@@ -40,6 +43,8 @@ class PaperScreen:
         Of a live feed, by which quotes age; None for a replay, whose quotes age since they came.
     stale_after
         Seconds after which the last quote counts as stale.
+    exploring
+        The episodes of other sessions, where this one's choices at random count toward a policy.
     troubles
         Says what else goes wrong: alerts, the heartbeat.
     """
@@ -51,12 +56,14 @@ class PaperScreen:
         console: Console,
         *,
         policy: str = "",
+        exploring: Progress | None = None,
         clock: Clock | None = None,
         stale_after: float = 180.0,
         troubles: Callable[[], Sequence[str]] = list,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session, self._title, self._policy = session, title, policy
+        self._exploring = exploring
         self._clock, self._stale_after, self._troubles = clock, stale_after, troubles
         self._stopwatch = stopwatch
         self._came_at, self._drawn_at, self._last_fault = stopwatch(), -np.inf, ""
@@ -136,6 +143,7 @@ class PaperScreen:
             strategies=[strategy.name for strategy in day.strategies],
             policy=self._policy,
             lines=self._lines,
+            exploring=self._exploring and self._exploring.with_today(len(day.decisions)),
         )
 
     def drawn(self) -> RenderableType:
@@ -180,7 +188,7 @@ class PaperScreen:
             word, _, text = sentence(event).partition(" ")
             yield Line(when, word, text.strip(), _style(event))
         elif event.kind == "chosen":
-            yield Line(when, "chosen", _choice(event), "")
+            yield Line(when, "chosen", _choice(event, self._policy), "")
         elif event.kind == "fault":
             yield _fault(when, **event.told)
         elif event.kind == "decided":
@@ -207,10 +215,12 @@ def _style(event: Event) -> str:
     return {"TARGET": "green", "STOP": "red", "RISK": "red"}.get(event.told["reason"], "bold")
 
 
-def _choice(event: Event) -> str:
+def _choice(event: Event, policy: str) -> str:
     told = event.told
-    chances = told["propensity"]
-    name = told["chosen"]
-    chance = 1.0 - sum(chances.values()) if name == "none" else chances[name]
-    who = "to stand aside" if name == "none" else name
-    return f"{who} ({chance:.1%}), {len(told['possible'])} of {len(chances)} possible"
+    chances, name = told["propensity"], told["chosen"]
+    chance = 1.0 - sum(chances.values()) if name == ASIDE else chances[name]
+    who = "to stand aside" if name == ASIDE else name
+    said = f" ({chance:.1%})"
+    if policy.startswith(MODEL):
+        said = "" if name == ASIDE else f" {told['preferences'][name]:+.3f}"
+    return f"{who}{said}, {len(told['possible'])} of {len(chances)} possible"

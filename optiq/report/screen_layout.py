@@ -16,10 +16,9 @@ from optiq.report.screen_parts import (
     feed_table,
     limits_table,
     money_table,
-    policy_lines,
-    policy_table,
     refusals,
 )
+from optiq.report.screen_policy import policy_lines, policy_table, policy_title
 from optiq.report.screen_positions import WIDE, line_count, positions_table
 from optiq.report.screen_view import Line, View
 
@@ -61,7 +60,7 @@ def _wide(view: View, width: int, height: int) -> RenderableType:
         Text(""),
         _titled("Feed", _feed(view)),
         Text(""),
-        _titled("Policy", policy_table(view)),
+        _titled("Policy", policy_table(view), policy_title(view)),
     )
     main = width - SIDE - 2
     held = view.standing.held
@@ -105,8 +104,8 @@ def _feed(view: View) -> RenderableType:
     return feed_table(view.health, view.standing)
 
 
-def _titled(title: str, body: RenderableType) -> RenderableType:
-    return Group(_title(title), body)
+def _titled(title: str, body: RenderableType, more: str = "") -> RenderableType:
+    return Group(_title(title, more), body)
 
 
 def _title(title: str, more: str = "") -> Rule:

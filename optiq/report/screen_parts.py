@@ -1,18 +1,15 @@
-"""The smaller parts of the paper screen: money, limits, feed, policy."""
+"""The smaller parts of the paper screen: money, limits, feed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from optiq.market.calendar import time_of_day
 from optiq.report.money import grouped, profit, rupees
-from optiq.report.screen_view import Health, View
-from optiq.run.choosing import NONE, Decision
+from optiq.report.screen_view import Health
 from optiq.run.standing import Money, Standing
 from optiq.trade.limits import Limits
 
@@ -43,7 +40,7 @@ def money_table(standing: Standing) -> Table:
 
 def limits_table(standing: Standing, limits: Limits) -> Table:
     """Return how much of each limit is used."""
-    table = _pairs()
+    table = pairs()
     loss = max(-standing.loss_counted, 0.0)
     n_held = len(standing.held)
     table.add_row("open", meter(n_held, limits.max_open, f"{n_held} of {limits.max_open}"))
@@ -74,7 +71,7 @@ def meter(used: float, whole: float, words: str) -> Text:
 
 def feed_table(health: Health, standing: Standing) -> Table:
     """Return the age of the last quote, the rows, and what went wrong."""
-    table = _pairs()
+    table = pairs()
     table.add_row("quotes", _age(health))
     monitor = standing.rows - standing.chain_rows
     table.add_row("rows", f"{standing.chain_rows:,} chain, {monitor:,} between them")
@@ -94,44 +91,6 @@ def _age(health: Health) -> Text:
     return Text(words, "yellow" if health.age_s >= health.stale_after / 2 else "green")
 
 
-def policy_lines(view: View) -> Table:
-    """Return who chose whom, and how likely that was, in four lines."""
-    table, decision = _pairs(), view.standing.decision
-    if not view.policy:
-        table.add_row("none", Text("every strategy trades", "dim"))
-    elif decision is None:
-        table.add_row(view.policy, Text("nothing chosen yet", "dim"))
-    else:
-        name, chance = _chosen(view, decision)
-        table.add_row(view.policy, Text(f"at {time_of_day(decision.ts)[:5]}", "dim"))
-        table.add_row("chose", Text.assemble((name, "bold magenta"), f" {chance:.1%}"))
-        possible = f"{int(decision.mask.sum())} of {len(decision.mask)}"
-        aside = 1.0 - float(decision.choice.propensity.sum())
-        table.add_row("possible", f"{possible}, aside {aside:.1%}")
-    while table.row_count < 4:
-        table.add_row("", "")
-    return table
-
-
-def policy_table(view: View) -> RenderableType:
-    """Return every strategy with its probability, whom was chosen, and whom was not possible."""
-    decision = view.standing.decision
-    if not view.policy or decision is None:
-        return policy_lines(view)
-    table = _pairs("")
-    name, _ = _chosen(view, decision)
-    chances = [*decision.choice.propensity.tolist(), 1.0 - float(decision.choice.propensity.sum())]
-    masks = [*decision.mask.tolist(), True]
-    for who, chance, possible in zip((*view.strategies, "aside"), chances, masks, strict=True):
-        if not possible:
-            table.add_row(Text(who, "dim"), Text("not possible", "dim"))
-            continue
-        style = "bold magenta" if who == name else ""
-        mark = " chosen" if who == name else ""
-        table.add_row(Text(who, style), meter(chance, 1.0, f"{chance:6.1%}{mark}"))
-    return table
-
-
 def refusals(standing: Standing, width: int) -> Text:
     """Return what refused how many orders today, most first."""
     if not standing.refused:
@@ -142,14 +101,8 @@ def refusals(standing: Standing, width: int) -> Text:
     return text
 
 
-def _chosen(view: View, decision: Decision) -> tuple[str, float]:
-    index, propensity = decision.choice.index, decision.choice.propensity
-    if index == NONE:
-        return "aside", 1.0 - float(propensity.sum())
-    return view.strategies[index], float(propensity[index])
-
-
-def _pairs(style: str = "dim") -> Table:
+def pairs(style: str = "dim") -> Table:
+    """Return an empty table of names, in a style, and what is said of them."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(no_wrap=True, style=style)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)

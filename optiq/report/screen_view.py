@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from optiq.market.calendar import Session
+from optiq.run.exploring import Progress
 from optiq.run.standing import Standing
 from optiq.trade.limits import Limits
 
@@ -42,6 +43,7 @@ class View:
 
     ``strategies`` and ``policy`` name who trades and who chooses among them (empty: all trade);
     ``minute`` is the IST minute of the day, ``lines`` the latest happenings, newest last.
+    ``exploring`` is what is logged so far with this session, None where it counts for nothing.
     """
 
     title: str
@@ -53,3 +55,4 @@ class View:
     strategies: Sequence[str]
     policy: str
     lines: Sequence[Line]
+    exploring: Progress | None = None

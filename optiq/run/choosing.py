@@ -26,6 +26,8 @@ DECISION_MINUTES = 5.0
 NONE = -1
 """The choice to stand aside."""
 RANDOM, EQUAL = "random", "equal"
+MODEL = "policy/"
+"""Before the version of a learnt policy, which could else be a strategy's name."""
 
 
 @dataclass(frozen=True, slots=True)

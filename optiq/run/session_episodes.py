@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from optiq.run.asking import ask
 from optiq.run.choosing import RANDOM, Chooser, uniform
 from optiq.run.day_in_progress import DayInProgress
 from optiq.run.episodes import Lines, Origin, episodes_of, write
-from optiq.trade.strategies import BUILT_IN
+from optiq.trade.strategies import BUILT_IN, Strategy
 
 
 def log_episodes(root: Path, session: str, day: DayInProgress, seed: int) -> str:
@@ -16,14 +17,19 @@ def log_episodes(root: Path, session: str, day: DayInProgress, seed: int) -> str
 
     Only a session of all the strategies that ship logs them: a policy learns about these.
     """
-    traded = [strategy.name for strategy in day.strategies]
-    if traded != list(BUILT_IN):
-        return f"none: the session ran {len(traded)} of its own, not the {len(BUILT_IN)} that ship"
+    if not logs_episodes(day.strategies):
+        count = len(day.strategies)
+        return f"none: the session ran {count} of its own, not the {len(BUILT_IN)} that ship"
     lines = session_episodes(session, day, seed)
     if not lines:
         return "none: the session saw no chain"
     write(root, day.rows.underlying, day.rows.date, lines, day.strategies)
     return f"{len(lines)} logged"
+
+
+def logs_episodes(strategies: Sequence[Strategy]) -> bool:
+    """Whether a session of some strategies logs episodes."""
+    return tuple(strategy.name for strategy in strategies) == BUILT_IN
 
 
 def session_episodes(session: str, day: DayInProgress, seed: int) -> Lines:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from optiq.market.schema import RIGHT_NAMES
+from optiq.run.choices import ASIDE
 from optiq.run.choosing import NONE, Decision
 from optiq.run.day_in_progress import DayInProgress, Step
 from optiq.run.journal import Event
@@ -41,7 +42,7 @@ def _chosen(day: DayInProgress, decision: Decision) -> Told:
     names = [strategy.name for strategy in day.strategies]
     choice = decision.choice
     return {
-        "chosen": "none" if choice.index == NONE else names[choice.index],
+        "chosen": ASIDE if choice.index == NONE else names[choice.index],
         "possible": [n for n, possible in zip(names, decision.mask, strict=True) if possible],
         "propensity": dict(zip(names, choice.propensity.tolist(), strict=True)),
         "preferences": dict(zip(names, map(_number, choice.preferences), strict=True)),
