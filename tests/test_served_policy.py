@@ -16,6 +16,7 @@ from small_policies import files_of, fitted_on, remembering, saved
 from optiq.cli.app import main
 from optiq.errors import DamagedError, InputError
 from optiq.learn import registry
+from optiq.learn.episode_table import OBSERVED
 from optiq.learn.policy_bundle import KIND
 from optiq.learn.served_policy import ServedPolicy, policy_named
 from optiq.market.simulated_settings import Simulation
@@ -24,6 +25,9 @@ from optiq.market.store import Store
 from optiq.report.tables import about_policy
 from optiq.run.backtest import Settings
 from optiq.run.choosing import NONE, equal
+from optiq.run.explain_choice import find_choice
+from optiq.run.explain_choice import told as about
+from optiq.run.recorded import read_run
 from optiq.run.user_strategy import find_all
 
 FIRST, SECOND, THIRD = dt.date(2025, 1, 1), dt.date(2025, 1, 2), dt.date(2025, 1, 3)
@@ -172,6 +176,90 @@ def test_whom_it_chose_last_is_shown_to_one_that_remembers(places):
         differs += not np.array_equal(said, aside, equal_nan=True)
         last = decision.choice.index
     assert differs > 10
+
+
+def test_what_moved_a_linear_choice_adds_up_to_it(places, tmp_path):
+    out = ("--out", str(tmp_path / "run"))
+    assert run(places, "backtest", "--date", str(SECOND), "--policy", "1.0.0", *out)[0] == 0
+    ridge = ServedPolicy(places[1]).bundle("1.0.0").choosers["ridge"]
+    told = set()
+    for number, line in enumerate(choices(tmp_path / "run"), 1):
+        if line["chosen"] in told or not any(line["mask"]):
+            continue
+        told.add(line["chosen"])
+        status, story = run(places, "explain", f"D{number}", "--run", str(tmp_path / "run"))
+        assert status == 0, story
+        moved, names = story["moved"], [one["name"] for one in story["strategies"]]
+        assert (story["decision"], story["chosen"]) == (line["decision_id"], line["chosen"])
+        assert moved["exact"]
+        if line["chosen"] == "none":
+            assert moved["rival"] == "none"
+            assert moved["preference"] <= 0.0, "the best was no better than standing aside"
+        else:
+            assert moved["subject"] == line["chosen"]
+            assert moved["ahead"] > 0.0
+        moves = {one["name"]: one["moves"] for one in moved["observations"]}
+        assert sum(moves.values()) + moved["at_mean"] == pytest.approx(moved["preference"])
+        weights = ridge.weights[names.index(moved["subject"])]
+        seen = np.array([np.nan if v is None else v for v in line["observation"]])
+        by_hand = weights * ridge.statistics.scaled(seen)
+        assert list(moves) != list(OBSERVED), "what moved most comes first"
+        assert [moves[name] for name in OBSERVED] == pytest.approx(by_hand.tolist(), abs=1e-9)
+    assert len(told) > 3
+    status, story = run(places, "explain", "D76", "--run", str(tmp_path / "run"))
+    assert (status, story["moved"], story["chosen"]) == (0, None, "none"), "nothing is possible"
+
+
+def test_what_moved_the_others_is_each_observation_left_out(places, capsys):
+    for version in ("1.0.1", "1.0.2"):
+        name = f"told-{version}"
+        day = ("--date", str(SECOND), "--policy", version, "--session", name)
+        assert run(places, "paper-run", *day)[0] == 0
+        status, story = run(places, "explain", "d40", "--run", name)
+        assert status == 0, story
+        moved, bundle = story["moved"], ServedPolicy(places[1]).bundle(version)
+        assert not moved["exact"]
+        place = [one["name"] for one in story["strategies"]].index(moved["subject"])
+        values = [line["value"] for line in story["observation"]]
+        seen = np.array([np.nan if value is None else value for value in values])
+        without = seen.copy()
+        without[2] = bundle.about.statistics.mean[2]
+        names = [one["name"] for one in moved["observations"]]
+        assert ("last choice" in names) == bundle.remembers
+        if not bundle.remembers:
+            both = bundle.preferences(np.stack([seen, without]))[:, place]
+            (third,) = [o for o in moved["observations"] if o["name"] == OBSERVED[2]]
+            assert third["moves"] == both[0] - both[1]
+        store, models = map(str, places)
+        asked = ["explain", "D40", "--run", name, "--store", store, "--models", models]
+        assert main([*asked, "--all-rows"]) == 0
+        page = capsys.readouterr().out
+        assert f"What moved it ({moved['chooser']}): " in page
+        assert "the moves need not add up" in page
+
+
+def test_a_choice_at_random_was_moved_by_nothing(places, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run(places, "backtest", "--policy", "random", "--seed", "7", "--out", str(out))[0] == 0
+    status, story = run(places, "explain", "NIFTY-20250103-D0003", "--run", str(out))
+    assert (status, story["moved"], story["seed"]) == (0, None, 7)
+    line = choices(out)[2 * 76 + 2]
+    assert (story["chosen"], story["row"]) == (line["chosen"], line["row"])
+    trades = pq.read_table(out / "trades.parquet").to_pylist()
+    recorded = read_run(out)
+    stories = (about(find_choice(recorded, f"D{n}"), recorded) for n in range(1, 229))
+    told = [trade for story in stories for trade in story["trades"]]
+    assert sorted(one["trade"] for one in told) == sorted({line["trade_id"] for line in trades})
+    assert sum(one["net_pnl"] for one in told) == pytest.approx(recorded.summary["net_pnl"])
+    main(["explain", "D3", "--run", str(out), "--store", str(places[0])])
+    assert "drawn with seed 7 among" in capsys.readouterr().out
+    assert run(places, "explain", "D999", "--run", str(out))[0] == 10
+    table = pq.read_table(out / CHOICES)
+    chosen = ["iv_rank"] * len(table)
+    at = table.column_names.index("chosen")
+    pq.write_table(table.set_column(at, "chosen", [chosen]), out / CHOICES)
+    status, told = run(places, "explain", "D3", "--run", str(out))
+    assert (status, told["error"]["code"]) == (3, "damaged")
 
 
 def test_equal_never_stands_aside_where_it_need_not():

@@ -1,10 +1,10 @@
-"""``optiq explain``: one trade of a run, told."""
+"""``optiq explain``: one trade, order, choice or forecast, told."""
 
 from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,11 +20,15 @@ from optiq.cli.options import (
     UnderlyingOption,
 )
 
+if TYPE_CHECKING:
+    from optiq.run.recorded import RecordedRun
+
 TradeArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="TRADE",
-        help="A trade_id such as NIFTY-20250829-0003, or its number in the run.",
+        metavar="TRADE|DECISION",
+        help="A trade_id such as NIFTY-20250829-0003, or its number in the run; or a policy's "
+        "decision such as NIFTY-20250829-D0012, or D12 for the twelfth of the run.",
         show_default=False,
     ),
 ]
@@ -38,7 +42,9 @@ DecisionOption = Annotated[
 ]
 RunOption = Annotated[
     str | None,
-    typer.Option("--run", help="A run's folder, or its name in data/runs; else the latest."),
+    typer.Option(
+        "--run", help="A run's folder, its name in data/runs, or a paper session; else the latest."
+    ),
 ]
 StoreOfRun = Annotated[
     Path | None,
@@ -83,7 +89,9 @@ def explain(
 ) -> None:
     """Tell one trade: why it was made, what filled it, its exit rule row by row, every charge.
 
-    Or, with --decision, what became of one order and what stood in its way; or, with --direction
+    Or one choice of a policy: what was seen, possible, preferred and chosen, and which
+    observations moved it. Or, with --decision, what became of one order and what stood in its way;
+    or, with --direction
     --date D --at HH:MM, what the direction model said then, which features and which rows it went
     by.
 
@@ -101,7 +109,8 @@ def explain(
     from optiq.market.store import Store
     from optiq.report.trade_story import show_refusal, show_trade
     from optiq.run.explain import explain_trade, find_trade, retell
-    from optiq.run.recorded import find_run, read_run
+    from optiq.run.explain_choice import names_choice
+    from optiq.run.recorded import read_run
     from optiq.run.refusal import explain_refusal, find_order, session_of, trade_of
 
     if direction:
@@ -110,7 +119,10 @@ def explain(
         return _explain_direction(*asked, plot, as_json=as_json)
     if (trade is None) == (decision is None):
         raise InputError("explain what?", "give a TRADE, or --decision ROW:STRATEGY:INDEX")
-    recorded = read_run(find_run(run, folder("runs", RUNS, config)))
+    sessions = store or folder("store", STORE, config)
+    recorded = read_run(_found(run, folder("runs", RUNS, config), sessions))
+    if trade is not None and names_choice(trade):
+        return _explain_choice(recorded, trade, models, all_rows, as_json=as_json)
     trade, day = find_trade(recorded, trade) if trade else (None, session_of(recorded, date))
     sources = recorded.summary.get("strategy_sources", {})
     names = [sources.get(name, name) for name in recorded.summary["strategies"]]
@@ -133,6 +145,42 @@ def explain(
     story = explain_trade(told, str(trade))
     emit(story, as_json=as_json, show=lambda screen: show_trade(screen, story, all_rows))
     return None
+
+
+def _found(name: str | None, runs: Path, store: Path) -> Path:
+    """Return a run's folder, by its name or by that of a finished paper session."""
+    from optiq.run.recorded import SUMMARY, find_run
+    from optiq.run.sessions import FOLDER
+
+    session = store / FOLDER / (name or "") / "run"
+    return session if name and (session / SUMMARY).is_file() else find_run(name, runs)
+
+
+def _explain_choice(
+    recorded: RecordedRun, name: str, models: Path, all_rows: bool, *, as_json: bool
+) -> None:
+    from optiq.cli.output import emit
+    from optiq.cli.settings import run_settings
+    from optiq.errors import DamagedError
+    from optiq.learn.policy_look import moved
+    from optiq.learn.served_policy import policy_named, served_by
+    from optiq.report.choice_story import show_choice
+    from optiq.run.explain_choice import asked_again, find_choice, told
+
+    found = find_choice(recorded, name)
+    sources = recorded.summary.get("strategy_sources", {})
+    names = [sources.get(name, name) for name in found.strategies]
+    _, strategies, _ = run_settings(names, recorded.path / "config.toml", [], environ={})
+    asked = (models, found.version, strategies, found.seed, [found.session], found.underlying)
+    chooser = policy_named(*asked, in_sample=True)
+    if chooser is None:
+        raise DamagedError(f"{found.decision_id} was made by nobody", "run it again")
+    choice = asked_again(found, chooser)
+    story, served = told(found, recorded), served_by(chooser)
+    seen = (found.observation, found.mask, choice.index, found.last)
+    why = moved(served.bundle(served.name), *seen) if served else None
+    story["moved"] = why.told() if why else None
+    emit(story, as_json=as_json, show=lambda screen: show_choice(screen, story, all_rows))
 
 
 def _explain_direction(

@@ -119,12 +119,13 @@ class Chooser:
         last = earlier[-1].choice.index if earlier else NONE
         for r, mask in zip(due.tolist(), possible, strict=True):
             shown = np.append(seen[r], one_hot(last, len(mask))) if acting.remembers else seen[r]
-            choice = acting.policy(shown, mask, self._rng(chain.ts[r]))
+            choice = acting.policy(shown, mask, self.draws(chain.ts[r]))
             made.append(Decision(int(rows[r]), chain.ts[r], seen[r], mask, choice))
             last = choice.index
         return made
 
-    def _rng(self, ts: np.datetime64) -> np.random.Generator:
+    def draws(self, ts: np.datetime64) -> np.random.Generator:
+        """Return the randomness of the decision at a moment."""
         moment = int(ts.astype("datetime64[us]").astype(np.int64))
         return np.random.default_rng([self.seed, moment])
 
