@@ -150,6 +150,17 @@ def test_a_finished_evening_is_not_begun_again(place):
     assert contents(place) == whole
 
 
+def test_a_recording_that_came_late_is_taken_in(place):
+    """Not only the check is done again, but what it found missing."""
+    recording = place / "recordings" / f"{TONIGHT}.csv"
+    late = recording.rename(place / "late.csv")
+    (manifest,) = evening(place).run([TONIGHT])
+    assert (manifest.state, manifest.exit_code) == ("no data", 10)
+    late.rename(recording)
+    (manifest,) = evening(place).run([TONIGHT])
+    assert (manifest.state, manifest.exit_code) == ("done", 0)
+
+
 def test_an_interrupted_look_is_gone_on_with_and_is_one_look(place):
     def dies(_: Case) -> Verdict:
         raise StorageError("disk full")

@@ -107,6 +107,8 @@ class Evening:
         manifest = evening_manifest.read(self.store, date) or Manifest(date)
         if manifest.state == "done":
             return manifest
+        if _is_without_data(manifest):
+            manifest = replace(manifest, steps={})  # the recording may have come since
         before = manifest.bytes_before or size_of(self.store) + size_of(self.models)
         manifest = replace(manifest, state="open", tried=_iso(self.now), bytes_before=before)
         evening_manifest.write(self.store, manifest)
