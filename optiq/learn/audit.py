@@ -2,14 +2,15 @@
 
 Every kind has a module with ``subject(store, stored, seed)`` and a table ``CHECKS`` of names and
 functions of that subject. Findings are kept in ``models/<kind>/audits.jsonl``, bound to the
-model's hash; the gate reads them there.
+model's hash; the gate reads them there. Strategies have a table too (`strategy_audit`); they are
+not stored, so what is found is told and not kept.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,13 @@ from optiq.learn.version_folder import Stored
 from optiq.market.store import Store
 
 AUDITS = "audits.jsonl"
+Found = tuple[bool, str, Mapping[str, Any]]
+"""What a check returns: whether it passed, what it says, and numbers by name."""
 AUDITED = {
     "scorer": "optiq.learn.scorer_audit",
     "direction": "optiq.learn.direction_audit",
     "policy": "optiq.learn.policy_audit",
+    "strategy": "optiq.learn.strategy_audit",
 }
 """Each kind's table of checks."""
 
@@ -52,6 +56,20 @@ def n_checks(kind: str) -> int:
     return len(_table(kind).CHECKS)
 
 
+def asked(
+    checks: Iterable[tuple[str, Callable[[Any], Found]]],
+    subject: object,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[Finding]:
+    """Return what each check of a table finds; ``advance`` is told after each."""
+    findings = []
+    for name, check in checks:
+        passed, says, numbers = check(subject)
+        findings.append(Finding(name, bool(passed), says, numbers))
+        advance(1)
+    return findings
+
+
 def run(
     models: Path,
     store: Path,
@@ -63,11 +81,7 @@ def run(
 ) -> list[Finding]:
     """Audit a version, write what was found beside the versions, and return it."""
     table = _table(stored.kind)
-    subject, findings = table.subject(Store(store), stored, seed), []
-    for name, check in table.CHECKS:
-        passed, says, numbers = check(subject)
-        findings.append(Finding(name, bool(passed), says, numbers))
-        advance(1)
+    findings = asked(table.CHECKS, table.subject(Store(store), stored, seed), advance)
     entry = {
         "time": (now or dt.datetime.now(dt.UTC)).isoformat(timespec="seconds"),
         "version": stored.version,

@@ -7,15 +7,15 @@ fitted over all rows, a column from the future) fails by the name of what is wro
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from optiq.errors import EvidenceError
+from optiq.learn.audit import Found
+from optiq.learn.audit_market import UNDERLYING, fair_market, with_older_days
 from optiq.learn.direction_forecasters import Logistic, Prior
 from optiq.learn.direction_labels import BUY, HOLD, LabelRule
 from optiq.learn.direction_model import DirectionModel, read_bundle
@@ -28,7 +28,6 @@ from optiq.learn.version_folder import Stored
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray, IntArray
-from optiq.market.simulated_settings import Simulation
 from optiq.market.store import Store
 from optiq.run.mismatch import Mismatch
 from optiq.run.prefix import check as prefix_check
@@ -103,15 +102,8 @@ def _warm_up(said: Callable[[Panel, Context], FloatArray], chain: Panel, context
     differing = 0
     for times in (2, 4):
         n = max(1, len(context.sessions)) * (times - 1)
-        first = context.sessions[0] if len(context.sessions) else np.datetime64(chain.date)
-        older = first - np.timedelta64(400, "D") - np.arange(n, 0, -1).astype("timedelta64[D]")
-        level = context.closes[0] if len(context.closes) else 1.0
-        longer = Context(
-            np.concatenate([older, context.sessions]),
-            np.concatenate([np.full(n, level), context.closes]),
-            np.concatenate([np.full(n, 0.5), context.atm_iv]),
-        )
-        differing += int((~np.isclose(said(chain, longer), whole, 0, 0, equal_nan=True)).sum())
+        longer = said(chain, with_older_days(context, chain, n))
+        differing += int((~np.isclose(longer, whole, 0, 0, equal_nan=True)).sum())
     return Check(
         WARM_UP, differing == 0, f"{differing} of {whole.size} differ with 2x, 4x the days"
     )
@@ -291,21 +283,14 @@ def subject(store: Store, stored: Stored, seed: int) -> Audited:
     return Audited(Suspect(sample, folds[-1], model.rule), model, day, seed)
 
 
-Found = tuple[bool, str, dict[str, float | int | str | None]]
-
-
 def _random_walk(asked: Audited) -> Found:
     """Put a simulated market without any edge through the whole of a training: none may serve."""
     from optiq.learn.direction import measure
-    from optiq.market.simulated_store import store_simulation
 
-    with tempfile.TemporaryDirectory(prefix="optiq-audit-") as folder:
-        store = Store(Path(folder))
-        store_simulation(Simulation(days=WALK_DAYS, seed=asked.seed), store)
-        dates = [day.date for day in store.days("NIFTY")]
-        sample = stored_sample(
-            store, "NIFTY", dates, asked.suspect.rule, 10.0, learn_for_folds=WALK_FOLDS
-        )
+    rule = asked.suspect.rule
+    with fair_market(WALK_DAYS, asked.seed) as store:
+        dates = [day.date for day in store.days(UNDERLYING)]
+        sample = stored_sample(store, UNDERLYING, dates, rule, 10.0, learn_for_folds=WALK_FOLDS)
         measured = measure(sample, sample.rule, None, None, WALK_FOLDS)
     says = f"{len(sample.label):,} windows of {WALK_DAYS} sessions: {measured.reasons[-1]}"
     return measured.serves is None, says, {"sessions": WALK_DAYS}
