@@ -69,7 +69,8 @@ def test_the_champion_chooses_from_the_session_it_took_effect_on(places, tmp_pat
     assert status == 0, told
     assert (told["policy"], told["chosen_by"]) == (
         "champion",
-        {"name": "champion", "standing": "champion", "versions": {"1.0.1": 2}, "random": 1},
+        {"name": "champion", "standing": "champion", "versions": {"1.0.1": 2}, "random": 1}
+        | {"other_rules": []},
     )
     assert about_policy(told["chosen_by"]) == [
         "no policy was in force on 1 session: the choice was random"
@@ -119,6 +120,16 @@ def test_a_day_it_has_learnt_from_is_refused_unless_it_says_so(places, tmp_path)
     assert about_policy(told["chosen_by"])[0].startswith("IN-SAMPLE: policy 1.0.1")
     main(["report", str(tmp_path / "b")])
     assert '<body class="in-sample">' in (tmp_path / "b" / "report.html").read_text()
+
+
+def test_a_run_under_other_rules_than_it_learnt_says_so(places, tmp_path, capsys):
+    store, models = map(str, places)
+    asked = ["backtest", "--store", store, "--models", models, "--date", str(SECOND)]
+    asked += ["--policy", "champion", "--set", "walk.latency_s=0", "--out", str(tmp_path / "o")]
+    assert main(asked) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "chosen by champion: policy/1.0.1 on 1 session" in said
+    assert "policy 1.0.1 learnt under other settings of the walk, the charges or the" in said
 
 
 def test_a_promotion_amid_a_span_serves_from_its_session_on(places, tmp_path):

@@ -84,6 +84,7 @@ def backtest(
     from optiq.report.compare_table import show_comparison
     from optiq.report.tables import show_run
     from optiq.run.compare import compare_stored
+    from optiq.run.episodes import walk_hash
     from optiq.run.stored import backtest_stored, run_name, sessions
 
     if date and (from_date or to_date):
@@ -98,7 +99,8 @@ def backtest(
         warn(f"direction {model.name} has learnt from {learnt} of these sessions: in-sample")
     served = scorer_named(models, scorer, days, underlying, in_sample=in_sample)
     asked = (models, policy, strategies, seed, days, underlying)
-    chooser = policy_named(*asked, in_sample=in_sample)
+    rules = walk_hash(settings, strategies)
+    chooser = policy_named(*asked, in_sample=in_sample, rules=rules)
     serving = {"scorer": served, "direction": model, "policy": served_by(chooser)}
     ages = ages_of(models, days[-1], serving, config)
     if compare and chooser:

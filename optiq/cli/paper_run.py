@@ -104,6 +104,7 @@ def paper_run(
     from optiq.learn.served_policy import policy_named, served_by
     from optiq.learn.served_scorer import scorer_named
     from optiq.report.tables import about_models, show_run
+    from optiq.run.episodes import walk_hash
     from optiq.run.exploring import progress_of
     from optiq.run.plan import Plan
     from optiq.run.session_episodes import log_episodes, logs_episodes
@@ -117,7 +118,7 @@ def paper_run(
     with source_of(feed, store, underlying, date, speed, paces) as source:
         served = scorer_named(models, scorer, [source.date], underlying)
         asked = (models, policy, strategies, seed, [source.date], underlying)
-        chooser = policy_named(*asked)
+        chooser = policy_named(*asked, rules=walk_hash(settings, strategies))
         serving = {"scorer": served, "direction": model, "policy": served_by(chooser)}
         ages = ages_of(models, source.date, serving, config)
         plan = Plan(

@@ -22,12 +22,16 @@ from optiq.trade.strategies import Strategy
 
 
 class ServedPolicy(Served):
-    """The policies of a registry, `optiq.run.choosing.Policies`."""
+    """The policies of a registry, `optiq.run.choosing.Policies`.
+
+    ``rules`` is the `optiq.run.episodes.walk_hash` of the run, empty where it does not matter.
+    """
 
     kind = KIND
 
-    def __init__(self, root: Path, name: str = CHAMPION) -> None:
+    def __init__(self, root: Path, name: str = CHAMPION, rules: str = "") -> None:
         super().__init__(root, name)
+        self.rules = rules
         self._model = lru_cache(maxsize=4)(self._loaded)
 
     def on(self, underlying: str, session: dt.date) -> Acting | None:
@@ -44,10 +48,15 @@ class ServedPolicy(Served):
         return self._model(version)
 
     def told(self, sessions: Sequence[dt.date]) -> dict[str, Any]:
-        """Return what a run's summary says of it; on ``random`` sessions none was in force yet."""
+        """Return what a run's summary says of it.
+
+        On ``random`` sessions none was in force yet; ``other_rules`` are the versions that learnt
+        under other settings of the walk, the charges or the strategies than the run's.
+        """
         told = super().told(sessions)
-        at_random = told.pop("unserved")
-        return {**told, "random": at_random}
+        at_random, learnt = told.pop("unserved"), self.versions(sessions)
+        other = [v for v in learnt if self.rules and self.bundle(v).about.walk_hash != self.rules]
+        return {**told, "random": at_random, "other_rules": other}
 
     def require_whole(
         self, sessions: Sequence[dt.date], underlying: str, strategies: Sequence[Strategy]
@@ -102,6 +111,7 @@ def policy_named(
     underlying: str,
     *,
     in_sample: bool = False,
+    rules: str = "",
 ) -> Chooser | None:
     """Return what ``--policy champion|random|equal|NAME|VERSION|none`` means for some sessions.
 
@@ -117,7 +127,7 @@ def policy_named(
     version = str(name).removeprefix(MODEL)
     if version != CHAMPION:
         version = registry.resolve(root, KIND, version)
-    served = ServedPolicy(root, version)
+    served = ServedPolicy(root, version, rules)
     served.require_whole(sessions, underlying, strategies)
     if not in_sample:
         served.require_unseen(sessions)

@@ -72,6 +72,8 @@ def _exits_and_refusals(summary: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_column(style="dim")
     table.add_column()
+    if summary.get("policy"):
+        table.add_row("chosen by", _choosers(summary))
     table.add_row("exits", _counts(summary["exits"]))
     table.add_row("orders", f"{summary['orders']:,} asked for")
     table.add_row("expired unfilled", f"{summary['expired']:,}")
@@ -85,6 +87,16 @@ def _exits_and_refusals(summary: dict[str, Any]) -> Table:
     )
     table.add_row("reverting jumps > 8 %", f"{summary['reverting_jumps']:,} in the last prices")
     return table
+
+
+def _choosers(summary: dict[str, Any]) -> str:
+    """Return who chose on how many sessions, and the seed of what was drawn."""
+    told, seeded = summary.get("chosen_by"), f", seed {summary['seed']}"
+    if told is None:
+        return f"{summary['policy']}{seeded}"
+    served = [f"policy/{v} on {counted(n, 'session')}" for v, n in told["versions"].items()]
+    drawn = [f"random on {counted(told['random'], 'session')}{seeded}"] if told["random"] else []
+    return f"{summary['policy']}: {', '.join([*served, *drawn])}"
 
 
 def warnings(summary: dict[str, Any]) -> list[str]:
@@ -126,6 +138,10 @@ def about_policy(policy: dict[str, Any] | None) -> list[str]:
     if policy["random"]:
         sessions = counted(policy["random"], "session")
         lines.append(f"no policy was in force on {sessions}: the choice was random")
+    if policy["other_rules"]:
+        versions = ", ".join(policy["other_rules"])
+        what = "settings of the walk, the charges or the strategies"
+        lines.append(f"policy {versions} learnt under other {what} than these")
     return lines
 
 
