@@ -110,16 +110,30 @@ def _scorer(settings: EveningSettings, config: Path | None, overrides: Sequence[
 
 def _direction(settings: EveningSettings) -> Trainer:
     def train(tonight: Tonight) -> Facts:
+        from optiq.learn.direction_fit import Training
         from optiq.learn.direction_training import Plan, sessions_of, stored
         from optiq.learn.direction_training import train as train_direction
         from optiq.market.store import Store
         from optiq.report.card import card_page
 
-        store, name, plan = Store(tonight.store), settings.underlyings[0], Plan()
-        dates, left = sessions_of(store, name, tonight.date, 250, plan.lockbox)
-        sample = stored(store, name, dates, plan, tonight.advance)
+        training = Training(
+            seeds=settings.direction_seeds, epochs=settings.direction_epochs, device="auto"
+        )
+        plan = Plan(training=training, lockbox=settings.lockbox)
+        store, name = Store(tonight.store), settings.underlyings[0]
+        dates, left = sessions_of(
+            store, name, tonight.date, settings.direction_lookback, plan.lockbox
+        )
         made = train_direction(
-            store, tonight.models, name, sample, plan, card_page, left, tonight.advance
+            store,
+            tonight.models,
+            name,
+            stored(store, name, dates, plan, tonight.advance),
+            plan,
+            card_page,
+            left,
+            tonight.advance,
+            now=tonight.now,
         )
         return {**_facts(made.version, made.card), "notes": list(made.measured.reasons)}
 
@@ -128,9 +142,28 @@ def _direction(settings: EveningSettings) -> Trainer:
 
 def _policy(settings: EveningSettings) -> Trainer:
     def train(tonight: Tonight) -> Facts:
+        from optiq.learn.episode_table import read_episodes
         from optiq.learn.evening import Skipped
+        from optiq.learn.policy_fit import Plan
+        from optiq.learn.policy_training import counts_of, is_enough, to_learn
+        from optiq.learn.policy_training import train as train_policy
+        from optiq.report.card import card_page
 
-        raise Skipped("this version trains no policy in the evening")
+        episodes = read_episodes(tonight.store, settings.underlyings, last=tonight.date)
+        if not is_enough(episodes):
+            raise Skipped(counts_of(episodes))
+        plan = Plan(settings.policy_chooser, settings.policy_seeds, lockbox=settings.lockbox)
+        table, locked = to_learn(episodes, plan.lockbox)
+        made = train_policy(
+            tonight.models,
+            table,
+            plan,
+            locked=locked,
+            render=card_page,
+            advance=tonight.advance,
+            now=tonight.now,
+        )
+        return {**_facts(made.version, made.card), "notes": list(made.evaluation.reasons)}
 
     return train
 

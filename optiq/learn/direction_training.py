@@ -93,6 +93,7 @@ def train(
     render: registry.Render | None = None,
     left_unseen: int = 0,
     advance: Advance = lambda _: None,
+    now: dt.datetime | None = None,
 ) -> Trained:
     """Measure, fit on all sessions, and store the candidate; nothing is promoted.
 
@@ -115,10 +116,10 @@ def train(
     suspect = Suspect(sample, folds_of(sample, plan.folds)[0][-1], plan.rule)
     checks = [*audited(suspect), *audited_model(fitted[chosen], *last)]
     card["audit"] = [check.to_json() for check in checks]
-    _record(models, settings, sample, measured)
+    _record(models, settings, sample, measured, now)
     tried = trials.trials(models, KIND)
     card["trials"] = {"fits": len(tried), "configurations": trials.distinct(tried)}
-    version = registry.save(models, KIND, files_of(fitted, chosen), card, render=render)
+    version = registry.save(models, KIND, files_of(fitted, chosen), card, render=render, now=now)
     for path in checkpoints.glob("*.pt"):
         path.unlink(missing_ok=True)
     return Trained(
@@ -127,14 +128,18 @@ def train(
 
 
 def _record(
-    models: Path, settings: Mapping[str, Any], sample: Sample, measured: Measurement
+    models: Path,
+    settings: Mapping[str, Any],
+    sample: Sample,
+    measured: Measurement,
+    now: dt.datetime | None,
 ) -> None:
     for name in (TREES, TRANSFORMER):
         if name in measured.figures:
             loss = named(measured.figures[name], LOG_LOSS)
             metrics = {"log_loss": loss.interval.value if loss else None}
             config = {**settings, "model": name, "data": sample.sha256}
-            trials.record(models, KIND, config, metrics, daily=measured.daily[name])
+            trials.record(models, KIND, config, metrics, daily=measured.daily[name], now=now)
 
 
 def stored(

@@ -10,6 +10,7 @@ from optiq.market.schema import UNDERLYINGS
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EXTRA = ("policy", "direction")
 """What is trained only when asked for."""
+CHOOSERS = ("sac", "ridge", "lightgbm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,15 @@ class EveningSettings:
     underlyings
         Indices that must have come in before anything is learnt.
     lookback, lockbox
-        How many sessions the scorer learns from, and how many of the last stay unseen.
+        How many sessions the scorer learns from, and how many of the last no model sees.
     rule
         Whose exit rule makes the scorer's labels.
     policy_on, direction_on
         Weekdays, such as ``["fri"]``, on which these are trained too.
+    policy_chooser, policy_seeds
+        As ``--chooser`` and ``--seeds`` of ``train-policy``.
+    direction_lookback, direction_seeds, direction_epochs
+        As ``--lookback``, ``--seeds`` and ``--epochs`` of ``train-direction``.
     margin_minutes
         How long after the close the evening begins.
     retry_minutes
@@ -49,6 +54,11 @@ class EveningSettings:
     rule: str = "gamma_scalping"
     policy_on: tuple[str, ...] = ()
     direction_on: tuple[str, ...] = ()
+    policy_chooser: str = "sac"
+    policy_seeds: int = 5
+    direction_lookback: int = 250
+    direction_seeds: int = 3
+    direction_epochs: int = 20
     margin_minutes: float = 15.0
     retry_minutes: float = 60.0
     time_limit_minutes: float = 120.0
@@ -63,6 +73,11 @@ class EveningSettings:
         for day in (*self.policy_on, *self.direction_on):
             if day not in WEEKDAYS:
                 raise ValueError(f"no weekday {day}; write one of {', '.join(WEEKDAYS)}")
+        if self.policy_chooser not in CHOOSERS:
+            raise ValueError(f"no chooser {self.policy_chooser}; write {', '.join(CHOOSERS)}")
+        trained = (self.policy_seeds, self.direction_seeds, self.direction_epochs)
+        if min(*trained, self.direction_lookback) < 1:
+            raise ValueError("seeds, epochs and lookback are 1 or more")
         if not self.underlyings or self.lookback < 1 or self.lockbox < 0:
             raise ValueError("an underlying, a lookback of 1 or more and a lockbox of 0 or more")
         if min(self.margin_minutes, self.retry_minutes, self.least_free_mb) < 0:

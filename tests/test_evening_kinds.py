@@ -1,0 +1,93 @@
+"""Direction and policy in the evening: trained on their day, as the evening's settings say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from evenings import SETTINGS, Place, days
+
+from optiq.learn import choosers, evening_settings, registry
+from optiq.market.calendar import sessions_between
+from optiq.run.episodes import FOLDER, write
+from optiq.run.user_strategy import find_all
+
+MONDAY, TUESDAY = days()[4:6]
+CHEAP = f"""{SETTINGS}
+direction_on = ["mon"]
+policy_on = ["mon", "tue"]
+direction_seeds = 1
+direction_epochs = 1
+policy_chooser = "ridge"
+"""
+FIRST = dt.date(2025, 6, 2)
+TOLD_AT = ("created", "time")
+
+
+@pytest.fixture(scope="module")
+def evenings(tmp_path_factory) -> Place:
+    """Monday's evening, and Tuesday's after enough episodes were logged."""
+    place = Place(tmp_path_factory.mktemp("kinds"), CHEAP).begin()
+    place.record(MONDAY)
+    assert place.eod(MONDAY)() == 0
+    log_episodes(place, 70)
+    place.record(TUESDAY)
+    assert place.eod(TUESDAY)() == 0
+    return place
+
+
+def log_episodes(place: Place, n_sessions: int) -> None:
+    """Monday's episodes again, as if logged on earlier sessions too."""
+    folder = place.store / FOLDER / "underlying=NIFTY"
+    lines = pq.read_table(folder / f"date={MONDAY}" / "part.parquet").to_pylist()
+    monday, everyone = dt.date.fromisoformat(MONDAY), find_all([])
+    for date in sessions_between(FIRST, monday)[:n_sessions]:
+        moved = [earlier(line, monday - date) for line in lines]
+        write(place.store, "NIFTY", date, moved, everyone)
+
+
+def earlier(line: dict[str, Any], by: dt.timedelta) -> dict[str, Any]:
+    return {k: v - by if isinstance(v, dt.datetime) else v for k, v in line.items()}
+
+
+def test_each_is_trained_on_its_day(evenings):
+    for day, wanted in ((MONDAY, {"direction"}), (TUESDAY, {"policy"})):
+        steps = evenings.manifest(day)["steps"]
+        done = {kind for kind in ("policy", "direction") if steps.get(kind, {}).get("facts")}
+        assert done == wanted, day
+        (kind,) = done
+        assert steps[kind]["facts"]["seen_until"] == day
+        assert registry.versions(evenings.models, kind) == ["1.0.0"]
+        judged = steps["judge"]["facts"][kind]
+        assert (judged["promoted"], judged["sessions_needed"]) == (False, 20)
+    assert "direction" not in evenings.manifest(TUESDAY)["steps"]
+
+
+def test_too_few_episodes_are_counted_and_nobody_is_replaced(evenings):
+    manifest = evenings.manifest(MONDAY)
+    policy = manifest["steps"]["policy"]
+    assert (policy["status"], policy["exit_code"]) == ("skipped", 0)
+    assert policy["reason"] == "75 of 1000 episodes, 1 of 60 sessions"
+    assert manifest["state"] == "done"
+
+
+def test_the_only_clock_is_the_evenings(evenings):
+    """Whatever a training writes down was written at four o'clock of its day."""
+    told = {kind: times_below(evenings.models / kind) for kind in ("direction", "policy")}
+    assert told["direction"] == {f"{MONDAY}T10:30:00+00:00"}
+    assert told["policy"] == {f"{TUESDAY}T10:30:00+00:00"}
+
+
+def times_below(root: Path) -> set[str]:
+    texts = [path.read_text() for path in root.rglob("card.json")]
+    texts += [line for path in root.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    records = [json.loads(text) for text in texts]
+    return {record[name] for record in records for name in TOLD_AT if name in record}
+
+
+def test_the_settings_know_who_may_choose():
+    assert set(evening_settings.CHOOSERS) == set(choosers.LEARNERS)
