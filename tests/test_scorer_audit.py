@@ -37,7 +37,8 @@ def test_an_honest_scorer_passes_its_audit_and_the_finding_is_kept(tmp_path, cap
     models = models_in(tmp_path)
     status, told = run(capsys, "audit", models, "scorer", "1.0.0")
     assert [check["check"] for check in told["checks"]] == [
-        *("truncation", "permuted labels", "planted future", "fit scope", "duplicates")
+        *("truncation", "permuted labels", "planted future", "fit scope", "duplicates"),
+        *("warm-up", "shifted", "random walk"),
     ]
     assert (status, told["passed"]) == (0, True), told["checks"]
     stored = registry.load(models, "scorer", "1.0.0")

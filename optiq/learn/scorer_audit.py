@@ -7,11 +7,14 @@
 | planted future | looks for a column ``zz_future``, and at the features so | misses it, finds one |
 | fit scope | rows to test on changed a million-fold, fitted anew | any byte of a model differs |
 | duplicates | rows to test on that are also learnt from | there is one |
+| warm-up | older days put before a day | any score differs |
+| shifted | features of the row before and the row after | those fit better |
+| random walk | a market without an edge, through labels, fits and figures | its best earns |
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,20 +22,23 @@ from typing import Any
 import numpy as np
 
 from optiq.errors import EvidenceError
+from optiq.learn.audit import Found
 from optiq.learn.dataset import Dataset, Recipe, dataset
 from optiq.learn.scorer import Question, ScorerModel
+from optiq.learn.scorer_audit_days import random_walk, shifted, warm_up, within_sessions
 from optiq.learn.scorer_fit import NAMES, Examples, FitSettings, fit
 from optiq.learn.scorer_recipe import recipe_of
-from optiq.learn.scorer_serving import scorer_of
+from optiq.learn.scorer_serving import features_of, scorer_of
 from optiq.learn.scorer_training import Plan, folds_of, importance, train
 from optiq.learn.splits import Fold
 from optiq.learn.version_folder import Stored
+from optiq.market.context import Context
 from optiq.market.manifest import DayManifest
+from optiq.market.panel import Panel
 from optiq.market.schema import PRICES, AnyArray, BoolArray, IntArray
 from optiq.market.store import Store
 from optiq.run.prefix import Checked, check, of_contracts, of_the_market, scores_of
 
-Found = tuple[bool, str, Mapping[str, Any]]
 PLANT = "zz_future"
 MOST_ROWS = 20_000
 CUT_DAYS, CUTS_A_DAY = 10, 20
@@ -47,9 +53,12 @@ ENOUGH_SESSIONS = 10
 A_MILLION = np.float32(1e6)
 
 
+Look = Callable[[Panel, Context, IntArray, IntArray], AnyArray]
+
+
 @dataclass(frozen=True)
 class Subject:
-    """A scorer and the labelled sessions it has learnt from."""
+    """A scorer and the labelled sessions it has learnt from; ``look`` is what it sees of cells."""
 
     model: ScorerModel
     recipe: Recipe
@@ -57,6 +66,7 @@ class Subject:
     store: Store
     days: tuple[DayManifest, ...]
     seed: int = 0
+    look: Look = features_of
 
     @cached_property
     def folds(self) -> list[Fold]:
@@ -177,6 +187,9 @@ CHECKS = (
     ("planted future", planted),
     ("fit scope", fit_scope),
     ("duplicates", duplicates),
+    ("warm-up", warm_up),
+    ("shifted", shifted),
+    ("random walk", random_walk),
 )
 
 
@@ -192,26 +205,6 @@ def suspects(
         if ranks > TOO_GOOD or heavy:
             names.append(name)
     return names
-
-
-def within_sessions(values: AnyArray, won: BoolArray, session: AnyArray) -> float:
-    """Return how often a winner is above a loser of its own session, ties half; 0.5 if never known.
-
-    ``values`` (n,), NaN left out; all sessions' pairs count alike.
-    """
-    from scipy.stats import rankdata
-
-    known = ~np.isnan(values)
-    above = pairs = 0.0
-    for day in np.unique(session[known]):
-        mine = known & (session == day)
-        n_won = int(won[mine].sum())
-        n_lost = int(mine.sum()) - n_won
-        if n_won and n_lost:
-            ranks = rankdata(values[mine])
-            above += float(ranks[won[mine]].sum()) - n_won * (n_won + 1) / 2
-            pairs += n_won * n_lost
-    return above / pairs if pairs else 0.5
 
 
 def _ranked(asked: Subject, won: BoolArray, fold: Fold) -> float:
