@@ -127,6 +127,21 @@ def test_deciding_row_by_row_draws_as_deciding_at_once(day):
         assert np.array_equal(last.mask, decision.mask)
 
 
+def test_on_a_sparse_day_too_deciding_row_by_row_is_deciding_at_once(day):
+    sparse = day.chain_only._part(slice(3, None, 14), slice(None))
+    strategies, rows = find_all([]), np.arange(sparse.n_rows)
+    whole = RANDOM.decide(sparse, rows, Context(), strategies, Limits())
+    opening = [strategy.name for strategy in strategies].index("opening_range")
+    assert [d.mask[opening] for d in whole[:3]] == [True, False, False], "it turns out too sparse"
+    for decision in whole:
+        then = sparse.until(decision.row + 1)
+        (last,) = RANDOM.decide(
+            then, rows[: then.n_rows], Context(), strategies, Limits(), decision.row
+        )
+        assert np.array_equal(last.mask, decision.mask)
+        assert last.choice.index == decision.choice.index
+
+
 def test_a_shadow_result_is_a_backtest_of_that_order_alone(day):
     strategies = find_all([])
     orders = ask(day, np.arange(day.n_rows), Context(), strategies)
