@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from optiq.learn.choosers import chosen, made_by
 from optiq.learn.episode_table import EpisodeTable
 from optiq.market.schema import FloatArray
+from optiq.run.episodes import feature_hash, moment, write
+from optiq.trade.strategies import built_in
 
 A_SESSION = 12
 FIRST = np.datetime64("2025-01-01")
@@ -71,3 +74,34 @@ def best_worth(rule: Rule, n_seen: int = 12, n: int = 4_000, seed: int = 4_321) 
     """Return what knowing the rule is worth."""
     seen = np.random.default_rng(seed).standard_normal((n, n_seen))
     return float(np.maximum(rule(seen).max(axis=1), 0.0).mean())
+
+
+def written(table: EpisodeTable, root: Path) -> Path:
+    """Put a table of 23 observations into a store as paper sessions would have logged it."""
+    strategies = [built_in(name) for name in table.strategies]
+    for day in table.sessions:
+        part = table.of_sessions(np.array([day]))
+        lines = [_line(part, row) for row in range(len(part))]
+        write(root, table.underlyings[0], day.item(), lines, strategies)
+    return root
+
+
+def _line(table: EpisodeTable, row: int) -> dict[str, object]:
+    line: dict[str, object] = {
+        "schema": 1,
+        "session": "made",
+        "underlying": table.underlyings[0],
+        "ts": moment(table.ts[row]),
+        "row": row,
+        "feature_hash": feature_hash(),
+        "walk_hash": "walk",
+        "policy_version": "random",
+        "seed": 0,
+        "observation": table.observation[row].tolist(),
+        "mask": table.mask[row].tolist(),
+        "choice": int(table.choice[row]),
+        "propensity": table.propensity[row].tolist(),
+    }
+    for place, name in enumerate(table.strategies):
+        line |= {f"{name}_r": float(table.r[row, place]), f"{name}_exit_ts": moment(table.end[row])}
+    return line
