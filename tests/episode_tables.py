@@ -94,7 +94,7 @@ def _line(table: EpisodeTable, row: int) -> dict[str, object]:
         "ts": moment(table.ts[row]),
         "row": row,
         "feature_hash": feature_hash(),
-        "walk_hash": "walk",
+        "walk_hash": table.walk_hash,
         "policy_version": "random",
         "seed": 0,
         "observation": table.observation[row].tolist(),
