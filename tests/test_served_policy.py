@@ -95,6 +95,8 @@ def test_paper_trading_is_the_backtest_decision_for_decision(places, tmp_path, v
     assert (status, proof["mismatches"]) == (0, 0), proof
     assert proof["choices"] == len(choices(told["run"])) == 76
     assert len({line["chosen"] for line in choices(told["run"])}) > 2
+    status, story = run(places, "explain", "D40", "--run", name)
+    assert (status, story["chosen"]) == (0, choices(told["run"])[39]["chosen"]), story
 
 
 def test_a_session_of_the_champion_is_proved_with_the_version_that_it_was(places, tmp_path):
@@ -221,11 +223,11 @@ def test_what_moved_a_linear_choice_adds_up_to_it(places, tmp_path):
     assert (status, story["moved"], story["chosen"]) == (0, None, "none"), "nothing is possible"
 
 
-def test_what_moved_the_others_is_each_observation_left_out(places, capsys):
+def test_what_moved_the_others_is_each_observation_left_out(places, tmp_path, capsys):
     for version in ("1.0.1", "1.0.2"):
-        name = f"told-{version}"
-        day = ("--date", str(SECOND), "--policy", version, "--session", name)
-        assert run(places, "paper-run", *day)[0] == 0
+        name = str(tmp_path / version)
+        asked = ("--date", str(SECOND), "--policy", version, "--out", name)
+        assert run(places, "backtest", *asked)[0] == 0
         status, story = run(places, "explain", "d40", "--run", name)
         assert status == 0, story
         moved, bundle = story["moved"], ServedPolicy(places[1]).bundle(version)
