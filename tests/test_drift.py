@@ -3,38 +3,80 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from small_models import promote, save
 
+from optiq.cli.app import main
 from optiq.errors import EvidenceError, MissingDataError
 from optiq.learn.drift import FLOOR, NAMES, TREND_SESSIONS, Reference, psi
 from optiq.learn.drift_days import FIELDS, chosen, drift
 from optiq.learn.drift_sample import BAND, CONTRACT_NAMES, DaySample, sample
+from optiq.learn.drift_scores import Serving, chosen_unseen, score_drift, scores_in
+from optiq.learn.evening import Tonight
+from optiq.learn.evening_manifest import Manifest
+from optiq.learn.evening_settings import EveningSettings
+from optiq.learn.evening_steps import steps_of
+from optiq.learn.scorer import Question, ScorerModel, trained
+from optiq.learn.scorer_fit import NAMES as SCORED
+from optiq.learn.scorer_fit import Examples, FitSettings
+from optiq.learn.scorer_serving import features_of, scorer_of
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store
+from optiq.run.choosing import decision_rows
+from optiq.trade.orders import ExitRule, Orders
+from optiq.trade.tradability import in_band
 
 TRAINED, AFTER = 60, 30
+LEARNT = 20
+"""Sessions that the scorer has seen."""
 
 
 @pytest.fixture(scope="module")
-def days(tmp_path_factory) -> list[tuple[Panel, Context]]:
-    store = Store(tmp_path_factory.mktemp("drift"))
+def stored(tmp_path_factory) -> Store:
+    store = Store(tmp_path_factory.mktemp("drift") / "store")
     store_simulation(Simulation(days=TRAINED + AFTER, seed=5, row_seconds=300.0), store)
+    return store
+
+
+@pytest.fixture(scope="module")
+def days(stored) -> list[tuple[Panel, Context]]:
     return [
-        (store.read_panel("NIFTY", day.date, FIELDS), store.context("NIFTY", day.date))
-        for day in store.days("NIFTY")
+        (stored.read_panel("NIFTY", day.date, FIELDS), stored.context("NIFTY", day.date))
+        for day in stored.days("NIFTY")
     ]
 
 
 @pytest.fixture(scope="module")
-def samples(days) -> list[DaySample]:
-    return [sample(panel, context) for panel, context in days]
+def scorer(days) -> ScorerModel:
+    """Trees that know the first days: what is near the money and dear for its strike pays."""
+    examples = [planted(days[:15], 0), planted(days[15:LEARNT], 1)]
+    settings = FitSettings(max_rounds=40, num_leaves=7)
+    return trained(Question("any", ExitRule(0.15, 0.10), ("NIFTY",)), *examples, settings)[0]
+
+
+def planted(days: list[tuple[Panel, Context]], seed: int) -> Examples:
+    rng, parts = np.random.default_rng(seed), []
+    for panel, context in days:
+        cells = rng.permutation(np.argwhere(in_band(panel, BAND) & panel.observed))[:400].T
+        parts.append(features_of(panel, context, *cells))
+    seen = np.concatenate(parts)
+    delta, iv = (np.nan_to_num(seen[:, SCORED.index(n)]) for n in ("delta", "iv_minus_atm"))
+    chance = 1 / (1 + np.exp(3 * np.abs(delta) - 60 * iv))
+    return Examples(seen, rng.random(len(seen)) < chance, np.ones(len(seen)), len(days))
+
+
+@pytest.fixture(scope="module")
+def samples(days, scorer) -> list[DaySample]:
+    return [sample(panel, context, scorer.score) for panel, context in days]
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +162,97 @@ def test_a_sample_has_missing_values_where_the_source_has_no_book(days):
     column = CONTRACT_NAMES.index("relative_spread")
     assert np.isnan(sample(bare, context).contract[:, column]).all()
     assert BAND < 0.05  # the widest band any strategy scans: everything here is quoted
+
+
+def test_the_scores_are_those_that_orders_are_served(days, samples, scorer):
+    """Of the cells that are compared, asked as a backtest asks: as orders to buy them."""
+    panel, context = days[TRAINED]
+    due = decision_rows(panel)
+    rows, contracts = np.nonzero(in_band(panel, BAND)[due] & panel.observed[due])
+    mask = np.zeros(panel.ltp.shape, bool)
+    mask[due[rows], contracts] = True
+    orders = Orders.single(panel, mask, rule=scorer.question.rule)
+    served = scorer_of(scorer)(panel, context, orders)
+    compared = samples[TRAINED].score
+    assert len(np.unique(compared[~np.isnan(compared)])) > 10
+    np.testing.assert_array_equal(served, compared)
+
+
+@pytest.fixture(scope="module")
+def scores(samples) -> Reference:
+    return Reference(samples[LEARNT:TRAINED], scores_in, ("score",))
+
+
+def test_scores_of_ordinary_days_seldom_alarm(scores, samples):
+    assert sum(m.is_alarm for day in samples[TRAINED:] for m in scores.compare([day])) <= AFTER // 8
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_scores_half_a_deviation_off_for_twenty_sessions_are_found(scores, samples, sign):
+    shift = sign * 0.5 * np.nanstd(np.concatenate([d.score for d in samples[LEARNT:TRAINED]]))
+    shifted = [replace(day, score=day.score + shift) for day in samples[TRAINED:][:20]]
+    assert moved(scores, *shifted) == {"score"}
+
+
+def test_scores_that_say_nothing_or_all_the_same_are_found(scores, samples):
+    day = samples[TRAINED]
+    for said in (np.full_like(day.score, np.nan), np.full_like(day.score, 50.0)):
+        assert moved(scores, replace(day, score=said)) == {"score"}
+
+
+def test_a_unit_error_is_seen_in_the_scores_too(scores, days, scorer):
+    panel, context = days[TRAINED]
+    in_percent = scaled("iv", factor=100.0)(panel)
+    assert moved(scores, sample(in_percent, context, scorer.score)) == {"score"}
+
+
+def test_scores_are_compared_with_the_first_sessions_that_were_not_seen(days):
+    dates = [panel.date for panel, _ in days]
+    usual, recent = chosen_unseen(dates, 100, dates[59])
+    assert (usual, recent) == (dates[60:84], dates[84:])
+    usual, recent = chosen_unseen(dates, 12, dates[29])
+    assert (usual, recent) == (dates[30:42], dates[78:])
+    assert chosen_unseen(dates[:61], 100, dates[59]) == ([], [dates[60]])
+
+
+@pytest.fixture(scope="module")
+def models(days, scorer, tmp_path_factory) -> Path:
+    """Where the scorer serves from the session after those it has seen."""
+    root = tmp_path_factory.mktemp("models")
+    seen, following = (str(days[n][0].date) for n in (LEARNT - 1, LEARNT))
+    promote(root, save(root, files=scorer.files(), seen_until=seen), following)
+    return root
+
+
+def test_the_command_compares_the_scores_of_who_serves(
+    stored, models, days, scores, samples, capsys
+):
+    day, unseen = (days[n][0].date for n in (-1, LEARNT))
+    places = ["--store", str(stored.root), "--models", str(models)]
+    assert main(["drift", "--date", str(day), "--sessions", "40", "--json", *places]) == 0
+    told = json.loads(capsys.readouterr().out)
+    said = told["scores"]
+    (expected,) = scores.compare(samples[-14:])
+    assert (told["scorer"], said["sessions"], said["from"]) == ("1.0.0", 40, str(unseen))
+    assert (said["recent_sessions"], said["why_not"]) == (14, None)
+    assert said["score"] == pytest.approx(expected.score)
+    assert said["trend"] == pytest.approx(expected.trend)
+    assert ("score" in told["alarms"]) is (expected.is_alarm or expected.is_trend)
+
+
+def test_the_evening_compares_the_scores_of_who_serves(stored, models, days):
+    day, now = days[LEARNT + 12][0].date, dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+    step = steps_of(EveningSettings(), lambda *_: 0, {})[-1]
+    told = step.act(Tonight(day, stored.root, models, now, Manifest(day)))["NIFTY"]
+    assert (step.name, told["compared"]) == ("drift", len(NAMES) + 1)
+    assert told["scores"] == {"version": "1.0.0", "against": 11, "why_not": ""}
+
+
+def test_a_scorer_that_is_new_says_how_many_sessions_are_missing(samples, scorer):
+    serving = Serving("1.0.3", scorer, dt.date(2025, 1, 1))
+    found = score_drift(serving, samples[LEARNT : LEARNT + 9], samples[TRAINED:][:1])
+    assert found.moved is None
+    assert found.why == "9 of 10 sessions before them that it had not seen"
 
 
 def test_too_few_training_sessions_are_refused(samples):

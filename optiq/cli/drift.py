@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,10 @@ from optiq.cli.options import (
     StoreOption,
     UnderlyingOption,
 )
+
+if TYPE_CHECKING:
+    from optiq.learn.drift import Moved
+    from optiq.learn.drift_scores import ScoreDrift
 
 SessionsOption = Annotated[
     int,
@@ -33,18 +37,19 @@ def drift(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a stored day with training sessions: which features and levels moved.
+    """Compare a stored day with training sessions: which features, levels and scores moved.
 
     The day's own median, distribution and missing share of each, and the last 20 sessions
     together, against thresholds learnt from the training sessions: those up to the last one the
-    scorer in force has seen, or, without a scorer, the sessions before the last 20. Finding
-    something is no error: the command exits 0.
+    scorer in force has seen, or, without a scorer, the sessions before the last 20. Its scores are
+    compared with those of the first sessions that it had not seen. Finding something is no error:
+    the command exits 0.
     """
     from optiq.cli.output import emit, progress
     from optiq.errors import MissingDataError
     from optiq.learn.drift_days import drift as compare
     from optiq.learn.drift_days import needed_sessions
-    from optiq.learn.registry import at, load, seen_until
+    from optiq.learn.drift_scores import serving
     from optiq.market.store import Store
     from optiq.report.drift_table import show_drift
 
@@ -53,22 +58,42 @@ def drift(
     if not stored:
         raise MissingDataError(f"{store} holds no {underlying}", "optiq ingest SOURCE")
     day = date or stored[-1].date
-    version = at(models, "scorer", day)
-    until = seen_until(load(models, "scorer", version)) if version else None
-    with progress("Comparing", total=needed_sessions(sessions), unit="days", quiet=as_json) as step:
-        found = compare(opened, underlying, day, sessions, until, advance=step)
+    scorer = serving(models, day)
+    total = needed_sessions(sessions, scorer)
+    with progress("Comparing", total=total, unit="days", quiet=as_json) as step:
+        found = compare(opened, underlying, day, sessions, scorer, advance=step)
     result = {
         "underlying": underlying,
         "date": found.date,
-        "scorer": version,
+        "scorer": scorer.version if scorer else None,
         "trained_sessions": len(found.trained),
         "trained_from": found.trained[0],
         "trained_to": found.trained[-1],
         "recent_sessions": len(found.recent),
         "alarms": [moved.feature for moved in found.alarms],
-        "features": [
-            {**dataclasses.asdict(moved), "is_alarm": moved.is_alarm, "is_trend": moved.is_trend}
-            for moved in found.moved
-        ],
+        "features": [_told(moved) for moved in found.moved],
+        "scores": _told_scores(found.scores),
     }
     emit(result, as_json=as_json, show=lambda screen: show_drift(screen, found, underlying))
+
+
+def _told(moved: Moved) -> dict[str, Any]:
+    return {
+        **dataclasses.asdict(moved),
+        "is_alarm": moved.is_alarm,
+        "is_trend": moved.is_trend,
+    }
+
+
+def _told_scores(scores: ScoreDrift | None) -> dict[str, Any] | None:
+    """Return what was said of the scores, and against which sessions; or why nothing was."""
+    if scores is None:
+        return None
+    return {
+        "sessions": len(scores.unseen),
+        "from": next(iter(scores.unseen), None),
+        "to": next(reversed(scores.unseen), None),
+        "recent_sessions": len(scores.recent),
+        "why_not": scores.why or None,
+        **(_told(scores.moved) if scores.moved else {}),
+    }

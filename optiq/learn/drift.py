@@ -7,12 +7,13 @@ units of what it does on ordinary days, the largest of the three is the feature'
 day is an alarm where that score is beyond what a training day, held out, shows one time in a
 hundred.
 
-There is no common threshold of PSI (0.1 and 0.25 are by rote): it is learnt per feature.
+There is no common threshold of PSI (0.1 and 0.25 are by rote): it is learnt per feature. What a
+scorer said of the day's contracts is compared in the same way, with other sessions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,20 @@ PARTS = ("level", "distribution", "missing")
 LEAST_UNITS = np.array([[0.5], [0.05], [0.5]])
 """What each part may do on any day, however still the training days were."""
 NAMES = (*MARKET_NAMES, *CONTRACT_NAMES, *LEVEL_NAMES)
+
+Group = tuple[FloatArray, IntArray]
+"""Values (n, features) that share their rows, and the bucket of each row."""
+Groups = Callable[[DaySample], list[Group]]
+
+
+def features_in(sample: DaySample) -> list[Group]:
+    """Return the groups of `NAMES`: the market's features, the contracts', the levels."""
+    known = sample.bucket >= 0
+    return [
+        (sample.market, np.zeros(len(sample.market), np.int64)),
+        (sample.contract[known], sample.bucket[known]),
+        (sample.levels[None], np.zeros(1, np.int64)),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,12 @@ class Day:
 class Reference:
     """The training sessions, and what is ordinary among them."""
 
-    def __init__(self, samples: Sequence[DaySample]) -> None:
+    def __init__(
+        self,
+        samples: Sequence[DaySample],
+        groups: Groups = features_in,
+        names: Sequence[str] = NAMES,
+    ) -> None:
         """Learn bins, units and thresholds; `EvidenceError` below `LEAST_SESSIONS` sessions."""
         if len(samples) < LEAST_SESSIONS:
             raise EvidenceError(
@@ -108,7 +128,8 @@ class Reference:
                 "store more days before that date",
             )
         self.sessions = np.array([sample.session for sample in samples])
-        self._scales = [_scales(*group) for group in _groups(samples)]
+        self._groups, self._names = groups, names
+        self._scales = [_scales(*group) for group in _joined([groups(day) for day in samples])]
         days = [self._day(sample) for sample in samples]
         self._median = np.stack([day.median for day in days])
         self._missing = np.stack([day.missing for day in days])
@@ -143,13 +164,13 @@ class Reference:
                 trend=float(trend[f]),
                 trend_threshold=self.trend_threshold,
             )
-            for f, name in enumerate(NAMES)
+            for f, name in enumerate(self._names)
         ]
 
     def _day(self, sample: DaySample) -> Day:
         groups = [
             _summary(values, bucket, scale)
-            for (values, bucket), scale in zip(_of(sample), self._scales, strict=True)
+            for (values, bucket), scale in zip(self._groups(sample), self._scales, strict=True)
         ]
         return Day(
             median=np.concatenate([day.median for day in groups]),
@@ -216,20 +237,11 @@ def psi(usual: FloatArray, now: FloatArray) -> FloatArray:
     return index
 
 
-def _of(sample: DaySample) -> list[tuple[FloatArray, IntArray]]:
-    """Return the three groups of a session: values (n, features) and the bucket of each row."""
+def _joined(parts: Sequence[list[Group]]) -> list[Group]:
+    """Return the groups of all sessions, one below the other."""
     return [
-        (sample.market, np.zeros(len(sample.market), np.int64)),
-        (sample.contract[sample.bucket >= 0], sample.bucket[sample.bucket >= 0]),
-        (sample.levels[None], np.zeros(1, np.int64)),
-    ]
-
-
-def _groups(samples: Sequence[DaySample]) -> list[tuple[FloatArray, IntArray]]:
-    parts = [_of(sample) for sample in samples]
-    return [
-        (np.concatenate([part[g][0] for part in parts]), np.concatenate([p[g][1] for p in parts]))
-        for g in range(3)
+        (np.concatenate([values for values, _ in group]), np.concatenate([b for _, b in group]))
+        for group in zip(*parts, strict=True)
     ]
 
 

@@ -1,7 +1,11 @@
-"""What a session looked like: features at the decision points and the recording's own levels."""
+"""What a session looked like: features at the decision points and the recording's own levels.
+
+And what a scorer said of the same contracts, where there is one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +15,7 @@ from optiq.market.feature_day import FeatureDay
 from optiq.market.feature_table import CONTRACT_FEATURES, MARKET_FEATURES
 from optiq.market.features import contracts_of, market_of
 from optiq.market.panel import Panel
-from optiq.market.schema import FloatArray, IntArray
+from optiq.market.schema import AnyArray, FloatArray, IntArray
 from optiq.run.choosing import decision_rows
 from optiq.trade.tradability import in_band
 
@@ -55,6 +59,8 @@ class DaySample:
         Moneyness and life of each of them, 0 to 8; -1 where moneyness is unknown.
     levels : (8,) float
         `LEVELS`, NaN where the source has none.
+    score : (n,) float
+        What a scorer says of each of them, 0 to 100; NaN where it cannot say, or none was asked.
     """
 
     session: np.datetime64
@@ -62,9 +68,14 @@ class DaySample:
     contract: FloatArray
     bucket: IntArray
     levels: FloatArray
+    score: FloatArray
 
 
-def sample(panel: Panel, context: Context) -> DaySample:
+Score = Callable[[AnyArray], FloatArray]
+"""Scores rows of features, (n, 34) float32 as a scorer sees them, in order of `FEATURES`."""
+
+
+def sample(panel: Panel, context: Context, score: Score | None = None) -> DaySample:
     """Return what drift compares of a stored day."""
     chain = panel.chain_only
     due = decision_rows(chain)
@@ -73,9 +84,12 @@ def sample(panel: Panel, context: Context) -> DaySample:
     rows, contracts = np.nonzero(in_band(chain, BAND)[due] & chain.observed[due])
     contract = contracts_of(day, due[rows], contracts)
     life = market[rows, MARKET_NAMES.index("days_to_expiry")]
-    session = np.datetime64(panel.date, "D")
     bucket = buckets(contract[:, CONTRACT_NAMES.index("moneyness")], life)
-    return DaySample(session, market, contract, bucket, levels(chain, context))
+    said = np.full(len(rows), np.nan)
+    if score is not None and len(rows):
+        said = score(np.hstack([market[rows], contract]).astype(np.float32))
+    session = np.datetime64(panel.date, "D")
+    return DaySample(session, market, contract, bucket, levels(chain, context), said)
 
 
 def buckets(moneyness: FloatArray, life: FloatArray) -> IntArray:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optiq.errors import EvidenceError, InputError, MissingDataError
-from optiq.learn import registry
 from optiq.learn.evening import EveningStep, Skipped, Tonight
 from optiq.learn.evening_manifest import Facts
 from optiq.learn.evening_settings import EveningSettings
@@ -17,6 +16,9 @@ from optiq.learn.promoting import Decision, decide
 from optiq.market.store import Store
 from optiq.run.episodes import FOLDER as EPISODES
 from optiq.run.sessions import StoredSession, read_session, session_folders
+
+if TYPE_CHECKING:
+    from optiq.learn.drift_scores import ScoreDrift
 
 DRIFT_SESSIONS = 100
 REPLAY = "replay"
@@ -169,23 +171,21 @@ def _told(decision: Decision) -> dict[str, Any]:
 
 
 def _drift(tonight: Tonight, names: Sequence[str]) -> Facts:
-    """Compare the day with the sessions the serving scorer learnt from."""
+    """Compare the day with the sessions the serving scorer learnt from, and what it says of it."""
     from optiq.learn.drift_days import drift
+    from optiq.learn.drift_scores import serving
 
     store, told, last = Store(tonight.store), {}, ""
-    version = registry.at(tonight.models, "scorer", tonight.date)
-    until = None
-    if version is not None:
-        until = registry.seen_until(registry.load(tonight.models, "scorer", version))
+    scorer = serving(tonight.models, tonight.date)
     for name in names:
         try:
-            found = drift(store, name, tonight.date, DRIFT_SESSIONS, until, tonight.advance)
+            found = drift(store, name, tonight.date, DRIFT_SESSIONS, scorer, tonight.advance)
         except EvidenceError as reason:
             last = str(reason)
             continue
         told[name] = {
             "against": len(found.trained),
-            "compared": len(found.moved),
+            "compared": len(found.everything),
             "alarms": [
                 {
                     "feature": moved.feature,
@@ -194,7 +194,14 @@ def _drift(tonight: Tonight, names: Sequence[str]) -> Facts:
                 }
                 for moved in found.alarms
             ],
+            "scores": _scores(found.scores),
         }
     if not told:
         raise Skipped(last)
     return told
+
+
+def _scores(scores: ScoreDrift | None) -> dict[str, Any] | None:
+    if scores is None:
+        return None
+    return {"version": scores.version, "against": len(scores.unseen), "why_not": scores.why}

@@ -16,9 +16,10 @@ def show_drift(screen: Console, found: Drift, underlying: str) -> None:
     """Print what moved, farthest first, or that nothing did; and what it was compared with."""
     trained = f"{len(found.trained)} sessions, {found.trained[0]} to {found.trained[-1]}"
     screen.print(f"[bold]{underlying} {found.date}[/bold] against {trained}")
-    alarms = found.alarms
+    screen.print(_scores(found), soft_wrap=True)
+    alarms, many = found.alarms, len(found.everything)
     if not alarms:
-        screen.print(f"[green]Nothing moved[/green] among {len(found.moved)} features and levels.")
+        screen.print(f"[green]Nothing moved[/green] among {many} features, levels and scores.")
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name, justify in (("what", "left"), ("the day", "left"), ("lately", "left")):
@@ -36,9 +37,23 @@ def show_drift(screen: Console, found: Drift, underlying: str) -> None:
         )
     screen.print(table)
     screen.print(
-        f"[dim]Of {len(found.moved)} compared, an ordinary day moves about "
-        f"{len(found.moved) * max(0.01, 1 / (len(found.trained) + 1)):.1f} by chance; "
+        f"[dim]Of {many} compared, an ordinary day moves about "
+        f"{many * max(0.01, 1 / (len(found.trained) + 1)):.1f} by chance; "
         f"lately: the last {len(found.recent)} sessions together.[/dim]"
+    )
+
+
+def _scores(found: Drift) -> str:
+    """Say what the scores were compared with, or why they were not."""
+    told = found.scores
+    if told is None:
+        return "[dim]Scores: no scorer of this index serves.[/dim]"
+    if told.moved is None:
+        return f"[dim]Scores of scorer {told.version}: not compared, {told.why}[/dim]"
+    unseen = f"{told.unseen[0]} to {told.unseen[-1]}"
+    return (
+        f"Scores of scorer {told.version} against the {len(told.unseen)} sessions {unseen}, "
+        "the first that it had not seen"
     )
 
 

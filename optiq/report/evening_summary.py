@@ -98,7 +98,7 @@ def _look_at(manifest: Manifest) -> Iterator[str]:
     for name, found in manifest.facts("drift").items():
         if found["alarms"]:
             many = len(found["alarms"])
-            yield f"{name}: {many} of {found['compared']} features and levels moved; optiq drift"
+            yield f"{name}: {many} of {found['compared']} things compared moved; optiq drift"
 
 
 def _came_in(manifest: Manifest) -> Iterator[str]:
@@ -164,3 +164,6 @@ def _drifted(manifest: Manifest) -> Iterator[str]:
         more = f" and {len(alarms) - MOST_NAMED} more" if len(alarms) > MOST_NAMED else ""
         against = f"against {found['against']} sessions"
         yield f"{name}: {named}{more}, {against}" if alarms else f"{name}: nothing, {against}"
+        if scores := found.get("scores"):
+            compared = scores["why_not"] or f"compared with {scores['against']} unseen sessions"
+            yield f"{name}: scores of scorer {scores['version']}: {compared}"
