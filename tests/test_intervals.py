@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import t
 
 from optiq.errors import InputError
+from optiq.learn.intervals import session_bounds
 from optiq.learn.validate import interval, lower_bound, mean_interval, sessions_to_prove
 
 
@@ -123,3 +124,26 @@ def test_how_many_sessions_a_gain_takes(gain, sessions):
 
 def test_no_number_of_sessions_proves_a_loss():
     assert sessions_to_prove([-1.0, 0.5]) is None
+
+
+def test_bounds_within_a_session_are_hoeffdings():
+    """Three stretches: the root of ln 40 / 6 to either side, within 0 and 1; one session's."""
+    found = session_bounds(0.6, 3, 30.0)
+    assert (found.low, found.high) == (0.0, 1.0)
+    many = session_bounds(0.6, 50, 30.0, level=0.9)
+    assert many.high - many.value == pytest.approx(math.sqrt(math.log(20) / 100), rel=1e-12)
+    assert many.value - many.low == pytest.approx(many.high - many.value, rel=1e-12)
+    assert (many.sessions, many.note) == (
+        1,
+        "within 1 session, 50 stretches of 30 minutes; not over sessions",
+    )
+
+
+@pytest.mark.parametrize("n", [1, 3, 12])
+def test_they_hold_the_truth_at_least_as_often_as_they_say(n):
+    """Of the law that is hardest to hold: each stretch all or nothing."""
+    rng = np.random.default_rng(n)
+    for truth in (0.05, 0.5, 0.9):
+        seen = rng.binomial(n, truth, 2000) / n
+        bounds = [session_bounds(float(value), n, 30.0) for value in seen]
+        assert np.mean([one.low <= truth <= one.high for one in bounds]) >= 0.95

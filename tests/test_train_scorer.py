@@ -109,7 +109,12 @@ def test_one_session_has_figures_and_no_interval(tmp_path):
     assert "1 session: no interval" in done.stdout
     card = registry.load(tmp_path / "models", "scorer", "candidate").card
     assert card["sessions"]["n"] == 1
-    assert all(one["low"] is None for one in card["figures"])
+    (within,) = (one for one in card["figures"] if one["low"] is not None)
+    assert within["metric"] == "AUC within one session"
+    assert within["sessions"] == 1
+    assert "of 30 minutes; not over sessions" in within["note"]
+    assert within["low"] <= 0.5 <= within["high"]
+    assert "within one session" in done.stdout
 
 
 def test_what_is_exported_says_what_the_model_says(folder, told, tmp_path):

@@ -118,6 +118,23 @@ def mean_interval(
     )
 
 
+def session_bounds(value: float, stretches: int, minutes: float, level: float = 0.95) -> Interval:
+    """Return a share of one session, 0 to 1, with the bounds that hold whatever its law is.
+
+    By Hoeffding's inequality for a mean of ``stretches`` independent values between 0 and 1:
+    ``value -+ sqrt(ln(2 / (1 - level)) / (2 stretches))``, within 0 and 1. Resampling stretches of
+    a session will not do: they lean the same way. Of simulated sessions without an edge such a
+    95 % interval held the truth in 85 % (2026-11-23). It counts as one session and says so.
+
+    >>> session_bounds(0.8, 3, 30.0).low.__round__(3)
+    0.016
+    """
+    reach = math.sqrt(math.log(2.0 / (1.0 - level)) / (2.0 * stretches))
+    low, high = max(value - reach, 0.0), min(value + reach, 1.0)
+    note = f"within 1 session, {stretches} stretches of {minutes:g} minutes; not over sessions"
+    return Interval(value, low, high, 1, note, level)
+
+
 def lower_bound(
     statistic: Statistic,
     n_sessions: int,

@@ -13,6 +13,7 @@ from optiq.learn.revision import code_revision
 from optiq.learn.scorer_baselines import Champion, moneyness_chance
 from optiq.learn.scorer_metrics import (
     Scored,
+    auc_within_a_session,
     buying_everything,
     deciles,
     figures,
@@ -22,6 +23,8 @@ from optiq.learn.scorer_metrics import (
 from optiq.learn.scorer_training import FoldResult, Result, scored, tested_rows
 from optiq.learn.validate import Evidence, Measured, pooled
 from optiq.market.schema import IntArray
+
+WITHIN_A_SESSION = "AUC within one session"
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,19 @@ def measure(result: Result, champion: Champion | None, why_not: str = "") -> Wor
         "reliability": {"evidence": proof, "rows": reliability(tested)},
         "deciles": {"evidence": proof, "rows": deciles(tested)},
     }
-    found = figures(tested, evidence)
+    found = [*figures(tested, evidence), *_within_a_session(result, tested, evidence)]
     return Worth(found, baselines, tables, why_not, _daily(result, tested))
+
+
+def _within_a_session(result: Result, tested: Scored, evidence: Evidence) -> list[Measured]:
+    """Return the one figure of a single session that has bounds, under a name of its own."""
+    if tested.n_sessions > 1:
+        return []
+    known = ~np.isnan(tested.chance)
+    if not known.any():
+        return []
+    within = auc_within_a_session(tested.take(known), result.data.ts[tested_rows(result)][known])
+    return [] if np.isnan(within.value) else [Measured(WITHIN_A_SESSION, within, evidence)]
 
 
 def _daily(result: Result, tested: Scored) -> dict[str, float]:

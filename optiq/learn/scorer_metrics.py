@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from optiq.learn.intervals import Statistic
+from optiq.learn.intervals import Statistic, session_bounds
 from optiq.learn.measured import Evidence, Measured
 from optiq.learn.validate import Interval, interval, mean_interval
-from optiq.market.schema import AnyArray, BoolArray, FloatArray, IntArray
+from optiq.market.schema import AnyArray, BoolArray, FloatArray, IntArray, TimeArray
 
 TOP = 10
 """Rows of a day that "the day's top ten" are."""
 BINS = 10
+STRETCH_MINUTES = 30.0
+"""Of one session: rows nearer than that share most of what becomes of them."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,17 @@ def log_losses(chance: FloatArray, won: BoolArray) -> FloatArray:
 def auc(rows: Scored, **options: Any) -> Interval:
     """Return how often a winner is ranked above a loser, ties half."""
     return _interval(rows, auc_of(rows.chance, rows.won, rows.session, rows.n_sessions), **options)
+
+
+def auc_within_a_session(rows: Scored, ts: TimeArray) -> Interval:
+    """Return the AUC of one session's rows with bounds that rest on its half hours.
+
+    ``ts`` (n,) are the rows' moments.
+    """
+    spent = float((ts.max() - ts.min()) / np.timedelta64(1, "m"))
+    value = auc_of(rows.chance, rows.won, np.zeros(len(rows), np.int64), 1)
+    stretches = max(1, int(spent // STRETCH_MINUTES))
+    return session_bounds(float(value(np.ones((1, 1), np.int64))[0]), stretches, STRETCH_MINUTES)
 
 
 def auc_of(chance: FloatArray, won: BoolArray, session: IntArray, n_sessions: int) -> Statistic:
