@@ -77,6 +77,15 @@ def test_the_auc_is_scikit_learns_however_often_sessions_count(seed, n):
             assert found[k] == pytest.approx(roc_auc_score(won, rows.chance[repeated]))
 
 
+def test_rows_that_a_scorer_cannot_judge_are_not_ranked():
+    """They once kept the count of pairs from ever ending."""
+    whole = scored(60, 3, 5)
+    chance = np.where(np.arange(60) % 4 == 0, np.nan, whole.chance)
+    known = ~np.isnan(chance)
+    found = auc_of(chance, whole.won, whole.session, 3)(ONCE)[0]
+    assert found == pytest.approx(roc_auc_score(whole.won[known], chance[known]))
+
+
 def test_brier_and_log_loss_are_scikit_learns():
     rows = scored(3_000, 30, 1)
     named = {one.metric: one.interval.value for one in figures(rows, EVIDENCE)}

@@ -126,8 +126,10 @@ def auc_of(chance: FloatArray, won: BoolArray, session: IntArray, n_sessions: in
     """Return the AUC as a statistic of how often each session counts.
 
     Pairs of a winner and a loser are counted once for every two sessions; any resample of the
-    sessions is then a quadratic form of those counts.
+    sessions is then a quadratic form of those counts. Rows without a chance (NaN) are left out.
     """
+    known = ~np.isnan(chance)
+    chance, won, session = chance[known], won[known], session[known]
     order = np.argsort(chance, kind="stable")
     pairs = _pairs(chance[order], won[order], session[order], n_sessions)
     winners = np.bincount(session[won], minlength=n_sessions).astype(float)
