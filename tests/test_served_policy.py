@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_the_champion_chooses_from_the_session_it_took_effect_on(places, tmp_pat
 
 
 @pytest.mark.parametrize("version", ["policy/1.0.0", "candidate"])
-def test_paper_trading_is_the_backtest_decision_for_decision(places, tmp_path, version):
+def test_paper_trading_is_the_backtest_decision_for_decision(places, tmp_path, capsys, version):
     day, name = ("--date", str(SECOND), "--policy", version), version.replace("/", "-")
     status, told = run(places, "backtest", *day, "--out", str(tmp_path / "run"))
     assert (status, told["chosen_by"]["standing"]) == (0, "provisional"), told
@@ -97,6 +98,9 @@ def test_paper_trading_is_the_backtest_decision_for_decision(places, tmp_path, v
     assert len({line["chosen"] for line in choices(told["run"])}) > 2
     status, story = run(places, "explain", "D40", "--run", name)
     assert (status, story["chosen"]) == (0, choices(told["run"])[39]["chosen"]), story
+    assert main(["sessions", "show", name, "--store", str(places[0])]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if re.match(r"\d\d:\d\d:00 chosen   \w+", line)]) == 76
 
 
 def test_a_session_of_the_champion_is_proved_with_the_version_that_it_was(places, tmp_path):

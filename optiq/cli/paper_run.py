@@ -171,7 +171,8 @@ def paper_run(
         show_run(screen, summary)
         show_ages(screen, ages)
         screen.print(f"[dim]The day's quotes:[/dim] {summary['stored']}", soft_wrap=True)
-        screen.print(f"[dim]Its episodes:[/dim] {summary['episodes']}", soft_wrap=True)
+        logged = f"{summary['episodes']}; {progress_of(store, underlying).words}"
+        screen.print(f"[dim]Its episodes:[/dim] {logged}", soft_wrap=True)
 
     emit(summary, as_json=as_json, show=show)
 

@@ -40,20 +40,20 @@ def show(
     """Print what a session did, line by line, as its journal has it."""
     from optiq.cli.output import emit
     from optiq.market.calendar import time_of_day
-    from optiq.report.paper_lines import sentence
+    from optiq.report.paper_lines import TOLD, sentence
     from optiq.run.paper import OVER
     from optiq.run.sessions import FOLDER, read_session
 
     stored = read_session(store / FOLDER / session)
     times = [time_of_day(row.ts) for row in stored.rows]
-    shown = [e for e in stored.events if e.kind in ("entry", "leaving", "exit", "ended")]
+    shown = [event for event in stored.events if event.kind in TOLD]
     told = [
         {"event": e.kind, "time": times[e.row] if e.row != OVER else "end", **e.told} for e in shown
     ]
 
     def show_lines(screen) -> None:  # type: ignore[no-untyped-def]
         for event, line in zip(shown, told, strict=True):
-            screen.print(f"{line['time']:8} {sentence(event)}", markup=False)
+            screen.print(f"{line['time']:8} {sentence(event, stored.plan.policy)}", markup=False)
 
     emit({**stored.summary(), "events": told}, as_json=as_json, show=show_lines)
 

@@ -10,11 +10,16 @@ from optiq.market.calendar import time_of_day
 from optiq.market.chain_row import ChainRow
 from optiq.report.money import rupees
 from optiq.report.tables import about_policy, about_scorer
+from optiq.run.choices import ASIDE
+from optiq.run.choosing import MODEL
 from optiq.run.day_in_progress import Step
 from optiq.run.journal import Event
 from optiq.run.paper import Fault, PaperSession
 from optiq.run.stored import told_of
 from optiq.run.telling import events_of
+
+TOLD = ("chosen", "entry", "leaving", "exit", "ended")
+"""The events of the walk that are lines."""
 
 
 class PaperLines:
@@ -41,7 +46,7 @@ class PaperLines:
             self._write(told, f"over: flattened by {by}; another --session trades on")
 
     def row(self, row: ChainRow, step: Step) -> None:
-        """Tell of a row's exits and entries."""
+        """Tell of a row's choice, exits and entries."""
         self._tell(step, time_of_day(row.ts))
 
     def fault(self, fault: Fault) -> None:
@@ -70,9 +75,16 @@ class PaperLines:
     def _tell(self, step: Step, when: str) -> None:
         assert self._session is not None
         for event in events_of(self._session.day, step):
-            if event.kind in ("entry", "leaving", "exit", "ended"):
+            if event.kind in TOLD:
                 told = {"event": event.kind, "time": when.strip(), "row": step.row, **event.told}
-                self._write(told, f"{when} {sentence(event)}")
+                self._write(told, f"{when} {sentence(event, self._policy())}")
+
+    def _policy(self) -> str:
+        """Return who chooses today; empty where all trade."""
+        assert self._session is not None
+        day = self._session.day
+        chooser, rows = day.chooser, day.rows
+        return chooser.on(rows.underlying, rows.date).who if chooser else ""
 
     def _write(self, told: dict[str, Any], line: str) -> None:
         text = json.dumps(told, ensure_ascii=False) if self._as_json else line
@@ -87,9 +99,22 @@ def parting(session: PaperSession, by: str) -> str:
     return f"stopped by {by} after {session.day.rows.n_rows} rows, {goes_on}"
 
 
-def sentence(event: Event) -> str:
-    """Return an event of the walk in words."""
+def choice_words(told: dict[str, Any], policy: str = "") -> str:
+    """Return a choice in words: whom, how sure, and out of how many."""
+    chances, name = told["propensity"], told["chosen"]
+    chance = 1.0 - sum(chances.values()) if name == ASIDE else chances[name]
+    who = "to stand aside" if name == ASIDE else name
+    said = f" ({chance:.1%})"
+    if policy.startswith(MODEL):
+        said = "" if name == ASIDE else f" {told['preferences'][name]:+.3f}"
+    return f"{who}{said}, {len(told['possible'])} of {len(chances)} possible"
+
+
+def sentence(event: Event, policy: str = "") -> str:
+    """Return an event of the walk in words; ``policy`` is who chose."""
     told = event.told
+    if event.kind == "chosen":
+        return f"chosen   {choice_words(told, policy)}"
     name = f"{told['strategy']} {told['contract']}"
     if event.kind == "entry":
         return f"entry    {name} {_prices(told)}"

@@ -16,11 +16,9 @@ from optiq.market.calendar import time_of_day
 from optiq.market.chain_row import ChainRow
 from optiq.market.feeds.clocks import Clock, seconds
 from optiq.market.panel import minute_of_day
-from optiq.report.paper_lines import parting, sentence
+from optiq.report.paper_lines import choice_words, parting, sentence
 from optiq.report.screen_layout import draw
 from optiq.report.screen_view import Health, Line, View
-from optiq.run.choices import ASIDE
-from optiq.run.choosing import MODEL
 from optiq.run.day_in_progress import Step
 from optiq.run.exploring import Progress
 from optiq.run.journal import Event
@@ -188,7 +186,7 @@ class PaperScreen:
             word, _, text = sentence(event).partition(" ")
             yield Line(when, word, text.strip(), _style(event))
         elif event.kind == "chosen":
-            yield Line(when, "chosen", _choice(event, self._policy), "")
+            yield Line(when, "chosen", choice_words(event.told, self._policy), "")
         elif event.kind == "fault":
             yield _fault(when, **event.told)
         elif event.kind == "decided":
@@ -213,14 +211,3 @@ def _style(event: Event) -> str:
     if event.kind != "exit":
         return ""
     return {"TARGET": "green", "STOP": "red", "RISK": "red"}.get(event.told["reason"], "bold")
-
-
-def _choice(event: Event, policy: str) -> str:
-    told = event.told
-    chances, name = told["propensity"], told["chosen"]
-    chance = 1.0 - sum(chances.values()) if name == ASIDE else chances[name]
-    who = "to stand aside" if name == ASIDE else name
-    said = f" ({chance:.1%})"
-    if policy.startswith(MODEL):
-        said = "" if name == ASIDE else f" {told['preferences'][name]:+.3f}"
-    return f"{who}{said}, {len(told['possible'])} of {len(chances)} possible"

@@ -39,8 +39,8 @@ class Progress:
         return Progress(self.episodes + decisions, self.sessions + (decisions > 0))
 
 
-def progress_of(root: Path, underlying: str, *, without: dt.date) -> Progress:
-    """Return how many episodes of an underlying a store has, but for those of one session."""
+def progress_of(root: Path, underlying: str, *, without: dt.date | None = None) -> Progress:
+    """Return how many episodes of an underlying a store has, ``without`` those of one session."""
     import pyarrow.parquet as pq
 
     folder = root / FOLDER / f"underlying={underlying}"
