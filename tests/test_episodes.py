@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store
 from optiq.run.asking import ask
 from optiq.run.backtest import Settings, backtest_day
+from optiq.run.choices import choices_of, of_orders
 from optiq.run.choosing import (
     NONE,
     Chooser,
@@ -30,6 +32,7 @@ from optiq.run.choosing import (
     of_the_chosen,
     uniform,
 )
+from optiq.run.directory import to_table
 from optiq.run.episodes import build_day, counted
 from optiq.run.parity import prove
 from optiq.run.sessions import Ensemble, opened, read_session
@@ -236,6 +239,16 @@ def test_the_command_writes_one_row_a_decision(store, capsys):
     found = [check.found for check in exploration(store)]
     assert found == [f"NIFTY {told['episodes']} of 1,000 episodes, 2 of 60 sessions"]
     assert counted(store)[0]["sessions"] == len(days)
+
+
+def test_a_day_without_a_decision_has_the_columns_of_the_others(day):
+    who = ensemble()
+    whole = backtest_day(day, Context(), who.strategies, who.settings, None, RANDOM)
+    none = replace(whole, chosen=replace(whole.chosen, decisions=()), orders=whole.orders[:0])
+    for columns in (choices_of, of_orders):
+        full, empty = (to_table(columns(one, one.chosen)) for one in (whole, none))
+        assert empty.schema == full.schema
+        assert len(full) > len(empty) == 0
 
 
 def test_an_unknown_policy_names_those_there_are():
