@@ -69,11 +69,15 @@ def install(
 ) -> None:
     """Write our block into this user's crontab, or the units; every other line stays as it is."""
     from optiq.cli import schedule
-    from optiq.cli.output import emit
+    from optiq.cli.eod_alert import unheard_by_cron
+    from optiq.cli.output import emit, warn
+    from optiq.cli.settings import evening_settings
     from optiq.market.durable import durable_write, make_folder
 
     job = _job(store, models, config, log, extra)
     make_folder(job.log.parent, option="--log")
+    for unheard in unheard_by_cron(evening_settings(config).alert):
+        warn(unheard)
     if systemd:
         folder = schedule.unit_folder()
         for name, text in schedule.units(job).items():

@@ -126,7 +126,7 @@ def eod(
     if not dates:
         _nothing(evening, date, quiet=if_due, as_json=as_json)
         return
-    alerts = alerts_to((*settings.alert, *(alert or ())))
+    alerts = alerts_to((*settings.alert, *(alert or ())), is_cron=if_due)
     with _alone(store), _no_longer_than(settings.time_limit_minutes):
         done = evening.run(
             [day for day in pending(store, settings, moment, date, since) if day in dates]

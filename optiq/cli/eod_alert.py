@@ -7,19 +7,44 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optiq.errors import InputError
+
 if TYPE_CHECKING:
     from optiq.learn.evening_manifest import Manifest
     from optiq.report.evening_summary import Summary
     from optiq.run.alerts import Alerts
 
 PATIENCE_S = 30.0
+ENV = "webhook:env:"
 
 
-def alerts_to(targets: Sequence[str]) -> Alerts:
-    """Return the alerts; a target that makes no sense is an InputError."""
-    from optiq.run.alerts import Alerts, target_of
+def alerts_to(targets: Sequence[str], *, is_cron: bool = False) -> Alerts:
+    """Return the alerts; a target that makes no sense is an InputError.
 
-    return Alerts([target_of(target) for target in targets])
+    But no reason for cron to leave the evening undone: it is warned of in the log.
+    """
+    from optiq.cli.output import warn
+    from optiq.run.alerts import Alerts, Target, target_of
+
+    found: list[Target] = []
+    for target in targets:
+        try:
+            found.append(target_of(target))
+        except InputError as error:
+            if not is_cron:
+                raise
+            warn(f"{error}; nobody is told there")
+    return Alerts(found)
+
+
+def unheard_by_cron(targets: Sequence[str]) -> list[str]:
+    """Return what to do about targets that name a variable, which cron does not know."""
+    names = [one.removeprefix(ENV) for one in targets if one.startswith(ENV)]
+    return [
+        f"evening.alert {ENV}{name}: cron starts without your environment; write {name}=... "
+        "at the top of the crontab (crontab -e), or into the unit (systemctl --user edit)"
+        for name in names
+    ]
 
 
 def send(
