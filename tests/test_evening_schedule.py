@@ -154,31 +154,6 @@ def test_in_a_bare_environment_it_finds_its_settings_store_and_models(tmp_path):
     assert place.models.is_dir()
 
 
-@pytest.mark.study
-@pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("cron") is None, reason="needs root and Debian's cron"
-)
-def test_the_real_cron_starts_it(tmp_path):
-    """Cron's own process with a crontab of the test's; it looks once a minute."""
-    place, line = bare(tmp_path)
-    table = Path("/etc/cron.d/optiq-evening-test")
-    command = line.split(" * * * * ")[1]
-    running = None
-    try:
-        table.write_text(f"* * * * * root {command}\n")
-        running = subprocess.Popen(["cron", "-f"])
-        ends = time.monotonic() + 100.0
-        told = place.store / "evenings"
-        while time.monotonic() < ends and not list(told.glob("2*/evening.html")):
-            time.sleep(0.5)
-    finally:
-        table.unlink()
-        if running is not None:
-            running.terminate()
-            running.wait()
-    assert list(told.glob("2*/evening.html")), (tmp_path / "log").read_text()
-
-
 def test_this_python_is_the_one_that_is_started(tmp_path):
     assert job(tmp_path).arguments[0] == sys.executable
 
