@@ -169,7 +169,7 @@ def test_asked_row_by_row_it_says_the_same_bits() -> None:
 
 def test_a_paper_session_trades_it_as_the_backtest_does() -> None:
     """Quantum edge, row by row with monitor rows between, against all rows at once."""
-    panel, context = last_day()
+    panel, context = (part.until(200) for part in last_day())
     served, settings = Served(transformer(), hold=0.1), Settings()
     team = Ensemble(settings, [built_in("quantum_edge")], direction=served)
     day = day_of(plan_of(panel, context, team), team)
@@ -275,14 +275,14 @@ def test_temperature_and_threshold_by_hand() -> None:
 
 @cache
 def small_planted() -> tuple[float, dict[str, float], dict[str, float]]:
-    sample, law = planted(60, seed=8, strength=1.6)
+    sample, law = planted(52, seed=8, strength=2.0)
     every = np.arange(len(sample.label))
     fold = Fold(
-        every[sample.day < 34],
-        every[(sample.day >= 34) & (sample.day < 42)],
-        every[sample.day > 42],
+        every[sample.day < 28],
+        every[(sample.day >= 28) & (sample.day < 34)],
+        every[sample.day > 34],
     )
-    fits = trainer(replace(TINY, seeds=1, epochs=8, shape=Shape(34, 2, 2)))
+    fits = trainer(replace(TINY, seeds=1, epochs=6, shape=Shape(34, 2, 2)))
     trial = run_trial(sample, fold, RULE, fits, names=(PRIOR, TRANSFORMER))
     label, accuracy, loss = sample.label[fold.test], {}, {}
     for name, model in trial.models.items():
@@ -310,14 +310,14 @@ def test_on_labels_without_a_law_nothing_serves() -> None:
 
 
 def test_where_the_side_can_be_known_the_better_model_may_serve() -> None:
-    sample, _ = planted(40, seed=3, strength=1.6)
-    assert measure(sample, RULE, None, None, n_folds=2).serves == TREES
+    sample, _ = planted(24, seed=3, strength=2.5)
+    assert measure(sample, RULE, None, None, n_folds=1).serves == TREES
 
 
 def test_a_model_that_knows_only_how_far_does_not_serve() -> None:
     """It beats the prior by knowing when nothing moves; there is no side to trade in that."""
-    sample, _ = planted(40, seed=3, knows_side=False)
-    measured = measure(sample, RULE, None, None, n_folds=2)
+    sample, _ = planted(24, seed=3, strength=2.0, knows_side=False)
+    measured = measure(sample, RULE, None, None, n_folds=1)
     assert is_above_zero(named(measured.figures[TREES], SAVED.format(PRIOR)))
     assert measured.serves is None
     assert "only how far" in measured.reasons[-1]
