@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +13,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from episode_tables import FIRST, best_worth, drawn, linear, worth
+from recorded import RECORDED, needs_recordings
 
+from optiq.cli.app import main
+from optiq.learn import registry
 from optiq.learn.choosers import made_by
 from optiq.learn.episode_table import EpisodeTable, read_episodes
 from optiq.learn.gates import Verdict
@@ -20,6 +25,7 @@ from optiq.learn.policy_actor import saturation
 from optiq.learn.policy_fit import Plan, fit_policy
 from optiq.learn.policy_gate import verdict_on
 from optiq.learn.policy_results import Results, picks_of, results_of
+from optiq.learn.policy_sac import Training
 from optiq.market.plants import Nonlinear, Plant, Regimes
 from optiq.market.schema import FloatArray
 from optiq.market.simulated_settings import Simulation
@@ -71,7 +77,7 @@ def test_where_nothing_is_to_be_found_hardly_any_is_promoted():
 @pytest.mark.study
 def test_null_policies_over_forty_runs(write_study):
     plans = {
-        "sac": Plan(seeds=1),
+        "sac": Plan(seeds=1, training=Training(timesteps=1_000), rewards="ridge"),
         "ridge": Plan("ridge"),
         "lightgbm": Plan("lightgbm"),
     }
@@ -83,7 +89,7 @@ def test_null_policies_over_forty_runs(write_study):
         "null-policies",
         "The gate's verdicts where every strategy makes nothing on average: 1,008 episodes of 84 "
         f"sessions to learn from, 40 unseen sessions to judge on, each session favouring "
-        f"strategies by {SHOCK} R at random. One seed of sac.",
+        f"strategies by {SHOCK} R at random. One seed of sac, 1,000 steps.",
         ["chooser", "runs", "promoted"],
         rows,
     )
@@ -256,3 +262,31 @@ def test_where_no_line_can_see_it_trees_beat_ridge(write_study, tmp_path):
         [row],
     )
     assert max(one.low for one in gains.values()) > 0
+
+
+@pytest.mark.study
+@needs_recordings
+def test_a_recorded_summer_is_too_short_and_says_so(write_study, tmp_path, capsys):
+    """Two and a half months of 2019, a page every quarter of an hour."""
+    folders = ["--store", str(tmp_path / "store")]
+    train = ["train-policy", *folders, "--models", str(tmp_path / "models")]
+    assert main(["ingest", str(RECORDED / "history_2019"), *folders, "--json"]) == 0
+    assert main(["episodes", "build", *folders, "--set", "walk.latency_s=0", "--json"]) == 0
+    capsys.readouterr()
+    assert main([*train, "--json"]) == 4
+    refused = json.loads(capsys.readouterr().out)["error"]["message"]
+    assert re.search(r"^\d+ of 1000 episodes, \d\d of 60 sessions", refused)
+    assert main([*train, "--exploratory", "--seeds", "2", "--json"]) == 0
+    explored = json.loads(capsys.readouterr().out)
+    assert explored["registered"] is False
+    assert registry.versions(tmp_path / "models", "policy") == []
+    assert explored["not_shown"][-1] == f"too few to learn from: {refused.split(':')[0]}"
+    lines = [("shown", line) for line in explored["shown"]]
+    lines += [("not shown", line) for line in explored["not_shown"]]
+    write_study(
+        "recorded-policy",
+        f"`train-policy` on NIFTY of history_2019 ends with 4: {refused}. What `--exploratory` "
+        "says of the same episodes, two seeds:",
+        ["", "in words"],
+        lines,
+    )
