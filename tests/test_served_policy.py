@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def test_the_champion_chooses_from_the_session_it_took_effect_on(places, tmp_pat
         "no policy was in force on 1 session: the choice was random"
     ]
     made = choices(tmp_path / "a")
+    assert told["choices"] == dict(Counter(line["chosen"] for line in made))
     who = {(line["ts"].date(), line["version"]) for line in made}
     assert who == {(FIRST, "random"), (SECOND, "policy/1.0.1"), (THIRD, "policy/1.0.1")}
     assert len({line["chosen"] for line in made if line["ts"].date() > FIRST}) > 2

@@ -18,7 +18,7 @@ from optiq.run.choosing import MODEL
 
 SHOWN = 10
 """Observations that are shown: those that moved most."""
-METER = 12
+METER = 8
 
 
 def show_choice(screen: Console, story: dict[str, Any], everything: bool = False) -> None:
@@ -76,8 +76,8 @@ def _moved(story: dict[str, Any], everything: bool) -> tuple[str, Table, str]:
     told = story["moved"]
     subject = _named(told["subject"])
     values = {line["name"]: line["value"] for line in story["observation"]}
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("observation", "value", "deviations", "moved it by", "and its lead by"):
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for heading in ("observation", "value", "sd off", "moved it", "its lead"):
         side: Literal["left", "right"] = "left" if heading == "observation" else "right"
         table.add_column(heading, justify=side, no_wrap=True)
     table.add_column("")

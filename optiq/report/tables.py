@@ -74,6 +74,7 @@ def _exits_and_refusals(summary: dict[str, Any]) -> Table:
     table.add_column()
     if summary.get("policy"):
         table.add_row("chosen by", _choosers(summary))
+        table.add_row("choices", _counts(summary["choices"]))
     table.add_row("exits", _counts(summary["exits"]))
     table.add_row("orders", f"{summary['orders']:,} asked for")
     table.add_row("expired unfilled", f"{summary['expired']:,}")

@@ -10,6 +10,7 @@ import numpy as np
 from optiq.market.quality import one_row_jumps
 from optiq.market.schema import AnyArray, FloatArray
 from optiq.run.backtest import DayResult, Settings
+from optiq.run.choices import ASIDE
 from optiq.trade.book import PAISE, Records, Status
 from optiq.trade.charges import LINES, line_totals, order_premiums
 from optiq.trade.exits import Reason
@@ -36,6 +37,7 @@ class Tally:
     equal_price_stale: int = 0
     reverting_jumps: int = 0
     net_if_instant_paise: int = 0
+    choices: dict[str, int] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
 
     def add(self, day: DayResult) -> None:
@@ -46,6 +48,9 @@ class Tally:
         self.net_if_instant_paise += day.net_if_instant_paise
         for note in (*day.notes, *day.schedule.low_confidence):
             self.notes[note] = self.notes.get(note, 0) + 1
+        if day.chosen is not None:
+            places = np.array([made.choice.index for made in day.chosen.decisions], np.int64)
+            _count(self.choices, [*day.strategies, ASIDE], places % (len(day.strategies) + 1))
         _count(self.statuses, [Status(s).name.lower() for s in range(len(Status))], day.book.status)
         self._add_positions(day)
         traded = np.unique(day.orders["legs"][closed_positions(day)["order"]])
@@ -95,6 +100,7 @@ class Tally:
             "expired": expired,
             "refused": sum(refused.values()),
             "refused_by": refused,
+            "choices": self.choices,
             "stale_exits": self.stale_exits,
             "equal_price_trades": self.equal_price_quoted + self.equal_price_stale,
             "equal_price_quoted_again": self.equal_price_quoted,
