@@ -200,7 +200,9 @@ def test_whom_it_chose_last_is_shown_to_one_that_remembers(places):
 def test_what_moved_a_linear_choice_adds_up_to_it(places, tmp_path):
     out = ("--out", str(tmp_path / "run"))
     assert run(places, "backtest", "--date", str(SECOND), "--policy", "1.0.0", *out)[0] == 0
-    ridge = ServedPolicy(places[1]).bundle("1.0.0").choosers["ridge"]
+    choosers = ServedPolicy(places[1]).bundle("1.0.0").choosers
+    assert list(choosers) == ["ridge"], "its rivals, LightGBM among them, are not loaded"
+    ridge = choosers["ridge"]
     told = set()
     for number, line in enumerate(choices(tmp_path / "run"), 1):
         if line["chosen"] in told or not any(line["mask"]):

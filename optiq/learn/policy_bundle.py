@@ -12,7 +12,7 @@ same unseen sessions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -155,10 +155,15 @@ def bundle_of(chooser: str, fitted: Fitted, about: About) -> dict[str, bytes]:
 
 
 def read_bundle(
-    files: Mapping[str, bytes], what: str = KIND, features: str | None = None
+    files: Mapping[str, bytes],
+    what: str = KIND,
+    features: str | None = None,
+    *,
+    rivals: bool = True,
 ) -> Bundle:
     """Return the policy of a stored version whose hashes agree already.
 
+    Without ``rivals`` only who speaks is read: a run that ridge chooses for loads no LightGBM.
     `DamagedError` where anything is not what `bundle_of` writes, or where it was taught on
     observations of another meaning than ``features``, this version's unless given.
     """
@@ -175,14 +180,15 @@ def read_bundle(
         chooser, n_seeds = str(told["chooser"]), int(told["seeds"])
         if chooser not in LEARNERS or (chooser == SAC) != (n_seeds > 0):
             raise ValueError(f"a chooser {chooser!r} of {n_seeds} seeds")
-        choosers: dict[str, Chooses] = {
-            RIDGE: _ridge(json.loads(files[RIDGE_FILE]), about),
-            TREES: _trees(files, about),
-            BEST_SINGLE: _single(told["best_single"], about),
+        readers: dict[str, Callable[[], Chooses]] = {
+            RIDGE: lambda: _ridge(json.loads(files[RIDGE_FILE]), about),
+            TREES: lambda: _trees(files, about),
+            BEST_SINGLE: lambda: _single(told["best_single"], about),
         }
         if n_seeds:
-            choosers[SAC] = _seeds(_states(files, n_seeds), about)
-        return Bundle(chooser, choosers, about)
+            readers[SAC] = lambda: _seeds(_states(files, n_seeds), about)
+        read = readers if rivals else [chooser]
+        return Bundle(chooser, {name: readers[name]() for name in read}, about)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as reason:
         raise DamagedError(f"{what}: not a policy ({reason})", RESTORE) from reason
 

@@ -86,7 +86,7 @@ class ServedPolicy(Served):
             stored = registry.load(self.root, KIND, version)
         except MissingDataError as reason:
             raise DamagedError(f"policy {version} is not in {self.root}", RESTORE) from reason
-        return read_bundle(stored.files, f"{KIND} {version}")
+        return read_bundle(stored.files, f"{KIND} {version}", rivals=False)
 
 
 def preferring(bundle: Bundle) -> Policy:
