@@ -14,10 +14,11 @@ from small_models import promote, save
 
 from optiq.cli.app import main
 from optiq.errors import EvidenceError, MissingDataError
-from optiq.learn.drift import FLOOR, NAMES, TREND_SESSIONS, Reference, psi
+from optiq.learn.drift import NAMES, TREND_SESSIONS, Reference
 from optiq.learn.drift_days import FIELDS, chosen, drift
 from optiq.learn.drift_sample import BAND, CONTRACT_NAMES, DaySample, sample
 from optiq.learn.drift_scores import Serving, chosen_unseen, score_drift, scores_in
+from optiq.learn.drift_statistics import FLOOR, psi
 from optiq.learn.evening import Tonight
 from optiq.learn.evening_manifest import Manifest
 from optiq.learn.evening_settings import EveningSettings

@@ -14,7 +14,7 @@ scorer said of the day's contracts is compared in the same way, with other sessi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -27,6 +27,15 @@ from optiq.learn.drift_sample import (
     N_BUCKETS,
     DaySample,
 )
+from optiq.learn.drift_statistics import (
+    long_run_std,
+    mean,
+    nanmedian,
+    psi,
+    slopes,
+    std,
+    threshold,
+)
 from optiq.market.schema import BoolArray, FloatArray, IntArray
 
 ALARMS = 0.01
@@ -38,11 +47,13 @@ IMMATERIAL = 0.02
 """Least standard error, in spreads of the rows: what moves less is not worth telling."""
 LEAST_SESSIONS = 10
 NEIGHBOURS = 20
+FOLLOWED = ("atm_iv", "days_to_expiry")
+"""What the contracts' features follow by their definition: at twice the volatility a gamma is half.
+
+Their medians are compared as if all sessions had the same of it, so that a market whose volatility
+rose is named by that, and a recording whose gammas are wrong by those.
+"""
 N_BINS = 10
-FLOOR = 1e-4
-"""Least share of a bin, so that an empty one does not make PSI infinite."""
-LEAST_ROWS = 20
-"""Rows of a bucket in a day below which its bins are not compared."""
 PARTS = ("level", "distribution", "missing")
 LEAST_UNITS = np.array([[0.5], [0.05], [0.5]])
 """What each part may do on any day, however still the training days were."""
@@ -131,25 +142,25 @@ class Reference:
         self._groups, self._names = groups, names
         self._scales = [_scales(*group) for group in _joined([groups(day) for day in samples])]
         days = [self._day(sample) for sample in samples]
+        self._follow(np.stack([day.median for day in days]))
+        days = [self._freed(day) for day in days]
         self._median = np.stack([day.median for day in days])
         self._missing = np.stack([day.missing for day in days])
         self._counts = np.stack([day.counts for day in days])
-        self.usual = _nanmedian(np.stack([day.raw_median for day in days]))
+        self.usual = nanmedian(np.stack([day.raw_median for day in days]))
         n = len(days)
-        gap = min(NEIGHBOURS, n // 4)  # held out with its neighbours, as tomorrow is
-        held_out = np.stack(
-            [self._parts(day, np.abs(np.arange(n) - k) > gap) for k, day in enumerate(days)]
-        )
+        gap = min(NEIGHBOURS, n // 4)
+        held_out = np.stack([self._parts(day, _far_from(k, n, gap)) for k, day in enumerate(days)])
         ordinary = np.quantile(np.nan_to_num(held_out), 0.9, axis=0)
         self._units = np.fmax(ordinary, LEAST_UNITS)
         scores = np.fmax.reduce(held_out / self._units[None], axis=1)
-        self.threshold = np.fmax(_conformal(scores, ALARMS), 1.0)
+        self.threshold = np.fmax(threshold(scores, ALARMS), 1.0)
         freedom = max(n / LAGS, 2.0)  # what a variance over LAGS lags is worth
         self.trend_threshold = float(stats.t.ppf(1 - TREND_ALARMS / 2, freedom))
 
     def compare(self, recent: Sequence[DaySample]) -> list[Moved]:
         """Return what each feature says of the last of ``recent`` sessions, oldest first."""
-        days = [self._day(sample) for sample in recent[-TREND_SESSIONS:]]
+        days = [self._freed(self._day(sample)) for sample in recent[-TREND_SESSIONS:]]
         everyone = np.ones(len(self.sessions), bool)
         parts = np.nan_to_num(self._parts(days[-1], everyone) / self._units, nan=-np.inf)
         trend = self._trend(np.stack([day.median for day in days]))
@@ -179,6 +190,23 @@ class Reference:
             counts=np.concatenate([day.counts for day in groups]),
         )
 
+    def _follow(self, medians: FloatArray) -> None:
+        """Learn by how much the contracts' features follow `FOLLOWED`, of medians (n, features)."""
+        self._causes = [self._names.index(name) for name in FOLLOWED if name in self._names]
+        effects = [self._names.index(name) for name in CONTRACT_NAMES if name in self._names]
+        self._slopes = slopes(medians, self._causes, effects)
+        known = medians[:, self._causes]
+        self._usually = nanmedian(known)
+        self._range = np.fmin.reduce(known), np.fmax.reduce(known)
+
+    def _freed(self, day: Day) -> Day:
+        """Return a session with medians as they were at the usual volatility and life.
+
+        No further than the training sessions went: a wrong volatility must not move all others.
+        """
+        apart = np.nan_to_num(np.clip(day.median[self._causes], *self._range) - self._usually)
+        return replace(day, median=day.median - apart @ self._slopes)
+
     def _parts(self, day: Day, among: BoolArray) -> FloatArray:
         """Return (3, n_features): how far the day lies from the sessions ``among``."""
         median = np.abs(self._shift(day.median[None], among))
@@ -194,8 +222,8 @@ class Reference:
         usual = self._median[among]
         n, k = (~np.isnan(usual)).sum(axis=0), (~np.isnan(medians)).sum(axis=0)
         with np.errstate(all="ignore"):
-            error = np.fmax(_std(usual) * np.sqrt(1 / k + 1 / n), IMMATERIAL)
-            apart: FloatArray = (_mean(medians) - _mean(usual)) / error
+            error = np.fmax(std(usual) * np.sqrt(1 / k + 1 / n), IMMATERIAL)
+            apart: FloatArray = (mean(medians) - mean(usual)) / error
         return apart
 
     def _trend(self, medians: FloatArray) -> FloatArray:
@@ -206,9 +234,9 @@ class Reference:
         """
         n, k = (~np.isnan(self._median)).sum(axis=0), (~np.isnan(medians)).sum(axis=0)
         with np.errstate(all="ignore"):
-            spread = _long_run_std(self._median, LAGS)
+            spread = long_run_std(self._median, LAGS)
             error = np.fmax(spread * np.sqrt(1 / k + 1 / n), IMMATERIAL)
-            apart: FloatArray = (_mean(medians) - _mean(self._median)) / error
+            apart: FloatArray = (mean(medians) - mean(self._median)) / error
         return np.where(n >= LEAST_SESSIONS, apart, np.nan)
 
 
@@ -221,20 +249,14 @@ class _Scale:
     edges: FloatArray
 
 
-def psi(usual: FloatArray, now: FloatArray) -> FloatArray:
-    """Return the population stability index of each feature, (n_features,).
+def _far_from(k: int, n: int, gap: int) -> BoolArray:
+    """Return (n,) the sessions a held-out one is compared with: the longer side, beyond the gap.
 
-    ``usual`` and ``now`` are counts (n_features, n_buckets, n_bins); buckets weigh as they do
-    now. NaN where no bucket has enough rows in both.
+    Tomorrow is compared with sessions that all lie before it, and markets wander.
     """
-    rows = now.sum(axis=2)
-    enough = (rows >= LEAST_ROWS) & (usual.sum(axis=2) >= 10 * LEAST_ROWS)
-    with np.errstate(all="ignore"):
-        p, q = (np.fmax(x / x.sum(axis=2, keepdims=True), FLOOR) for x in (usual, now))
-        of_bucket = np.where(enough, ((q - p) * np.log(q / p)).sum(axis=2), 0.0)
-        weight = np.where(enough, rows, 0.0)
-        index: FloatArray = (of_bucket * weight).sum(axis=1) / weight.sum(axis=1)
-    return index
+    place = np.arange(n)
+    far: BoolArray = place < k - gap if 2 * k >= n else place > k + gap
+    return far
 
 
 def _joined(parts: Sequence[list[Group]]) -> list[Group]:
@@ -275,53 +297,4 @@ def _summary(values: FloatArray, bucket: IntArray, scale: _Scale) -> Day:
             place = np.searchsorted(scale.edges[b, f], own[~np.isnan(own)], side="right")
             counts[f, b] = np.bincount(place, minlength=N_BINS)
     missing = np.isnan(values).mean(axis=0) if len(values) else np.ones(n_features)
-    return Day(_nanmedian(units), _nanmedian(values), missing, counts)
-
-
-def _conformal(scores: FloatArray, rate: float) -> FloatArray:
-    """Return (n_features,) what a further ordinary day exceeds at ``rate``, or as near as can be.
-
-    The k-th smallest of n held-out scores, k = ceil((n + 1) (1 - rate)), at most the largest: with
-    fewer than 99 sessions the rate is 1 / (n + 1) (Vovk, Gammerman and Shafer, Algorithmic
-    Learning in a Random World, 2005).
-    """
-    n = len(scores)
-    k = min(int(np.ceil((n + 1) * (1 - rate))), n)
-    largest: FloatArray = np.sort(np.nan_to_num(scores, nan=0.0), axis=0)[k - 1]
-    return largest
-
-
-def _nanmedian(values: FloatArray) -> FloatArray:
-    with np.errstate(all="ignore"):
-        known = ~np.isnan(values).all(axis=0) if len(values) else np.zeros(values.shape[1], bool)
-        found = np.full(values.shape[1], np.nan)
-        found[known] = np.nanmedian(values[:, known], axis=0)
-    return found
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    mean: FloatArray = np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
-    return mean
-
-
-def _std(values: FloatArray) -> FloatArray:
-    n = (~np.isnan(values)).sum(axis=0)
-    spread: FloatArray = np.sqrt(np.nansum((values - _mean(values)) ** 2, axis=0) / (n - 1))
-    return spread
-
-
-def _long_run_std(values: FloatArray, lags: int) -> FloatArray:
-    """Return (n_features,) the deviation that makes the error of a mean right for dependent days.
-
-    The variance and its autocovariances with weights falling to 0 at ``lags`` (Newey and West,
-    Econometrica 55, 1987); never below that of independent days. NaN days count as the mean.
-    """
-    apart = np.nan_to_num(values - _mean(values))
-    n = len(apart)
-    variance = (apart**2).sum(axis=0) / (n - 1)
-    long_run = variance.copy()
-    for lag in range(1, min(lags, n)):
-        covariance = (apart[lag:] * apart[:-lag]).sum(axis=0) / (n - 1)
-        long_run += 2 * (1 - lag / lags) * covariance
-    spread: FloatArray = np.sqrt(np.fmax(long_run, variance))
-    return spread
+    return Day(nanmedian(units), nanmedian(values), missing, counts)
