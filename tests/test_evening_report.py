@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import chromium
 import pytest
 from small_models import measured, promote, save
 
@@ -47,6 +48,8 @@ def manifest() -> Manifest:
         {"feature": "atm_iv", "part": "level", "excess": 2.4},
         {"feature": "pcr", "part": "lately", "excess": 1.3},
     ]
+    scores = {"version": "1.0.2", "against": 38, "why_not": ""}
+    drifted = {"against": 60, "compared": 43, "alarms": alarms, "scores": scores}
     steps = {
         "ingest": Step("done", {"missing": [], "failed": ["torn.csv: no header"]}),
         "check": Step("done", {"NIFTY": stored}),
@@ -55,7 +58,7 @@ def manifest() -> Manifest:
         "policy": Step("skipped", reason="812 of 1,000 episodes"),
         "direction": Step("failed", reason="out of memory", exit_code=70),
         "judge": Step("done", {"scorer": verdict}),
-        "drift": Step("done", {"NIFTY": {"against": 60, "compared": 42, "alarms": alarms}}),
+        "drift": Step("done", {"NIFTY": drifted}),
     }
     return Manifest(DAY, "failed", "2025-11-20T10:20:00+00:00", steps=steps)
 
@@ -72,7 +75,9 @@ def test_the_summary_says_each_thing_where_one_looks_for_it():
     assert any("65,200 kept" in line for line in parts["What came in"])
     assert "policy: skipped: 812 of 1,000 episodes" in parts["What was learnt"]
     assert any("promoted, serves from 2025-11-21" in x for x in parts["Promoted or refused"])
-    assert "atm_iv (level), pcr (lately), against 60 sessions" in parts["What drifted"][0]
+    moved = "atm_iv (level, 2.4 x its threshold), pcr (lately, 1.3 x its threshold)"
+    assert parts["What drifted"][0] == f"NIFTY: {moved}, against 60 sessions"
+    assert parts["What drifted"][1].endswith("scorer 1.0.2: compared with 38 unseen sessions")
     for line in (line for lines in parts.values() for line in lines):
         assert line in text_of(summary)
 
@@ -83,6 +88,21 @@ def test_the_page_holds_no_markup_of_others_and_nothing_from_elsewhere():
     assert "&lt;b&gt;ask" in page
     assert "http" not in page.replace("http-equiv", "")
     assert "default-src &#39;none&#39;" in page
+
+
+@pytest.mark.skipif(chromium.binary() is None, reason="no Chromium to look with")
+def test_the_page_fits_a_phone_and_a_desk(tmp_path):
+    page = tmp_path / "evening.html"
+    page.write_text(evening_page(manifest(), summary_of(manifest(), {})))
+    status = "[...document.querySelectorAll('.steps td:nth-child(2)')]"
+    whole = f"Math.max(...{status}.map(td => td.getClientRects()[0].height)) < 40"
+    with chromium.browser() as browser:
+        tab = browser.tab()
+        for width, dark in ((375, True), (1200, False)):
+            tab.open(page, width=width, dark=dark)
+            assert tab.ask("document.documentElement.scrollWidth") <= width
+            assert tab.ask(whole), "a word of one line"
+            assert (tab.complaints, len(tab.requests)) == ([], 1)
 
 
 def test_a_manifest_is_read_as_it_was_written(tmp_path):

@@ -97,8 +97,9 @@ def _look_at(manifest: Manifest) -> Iterator[str]:
             yield f"{name}: {odd}"
     for name, found in manifest.facts("drift").items():
         if found["alarms"]:
-            many = len(found["alarms"])
-            yield f"{name}: {many} of {found['compared']} things compared moved; optiq drift"
+            many, day = len(found["alarms"]), manifest.date
+            asked = f"see optiq drift --underlying {name} --date {day}"
+            yield f"{name}: {many} of {found['compared']} things compared moved; {asked}"
 
 
 def _came_in(manifest: Manifest) -> Iterator[str]:
@@ -160,10 +161,14 @@ def _drifted(manifest: Manifest) -> Iterator[str]:
         yield f"{step.status}: {step.reason}"
     for name, found in manifest.facts("drift").items():
         alarms = found["alarms"]
-        named = ", ".join(f"{a['feature']} ({a['part']})" for a in alarms[:MOST_NAMED])
+        named = ", ".join(_moved(alarm) for alarm in alarms[:MOST_NAMED])
         more = f" and {len(alarms) - MOST_NAMED} more" if len(alarms) > MOST_NAMED else ""
         against = f"against {found['against']} sessions"
         yield f"{name}: {named}{more}, {against}" if alarms else f"{name}: nothing, {against}"
         if scores := found.get("scores"):
             compared = scores["why_not"] or f"compared with {scores['against']} unseen sessions"
             yield f"{name}: scores of scorer {scores['version']}: {compared}"
+
+
+def _moved(alarm: dict[str, Any]) -> str:
+    return f"{alarm['feature']} ({alarm['part']}, {alarm['excess']:.1f} x its threshold)"
