@@ -14,7 +14,7 @@ from small_models import promote, save
 
 from optiq.cli.app import main
 from optiq.errors import EvidenceError, MissingDataError
-from optiq.learn.drift import NAMES, TREND_SESSIONS, Reference
+from optiq.learn.drift import NAMES, Reference
 from optiq.learn.drift_days import FIELDS, chosen, drift
 from optiq.learn.drift_sample import BAND, CONTRACT_NAMES, DaySample, sample
 from optiq.learn.drift_scores import Serving, chosen_unseen, score_drift, scores_in
@@ -273,64 +273,3 @@ def test_a_model_says_where_the_training_ends(days):
 def test_a_day_that_is_not_stored_is_missing_data(tmp_path):
     with pytest.raises(MissingDataError):
         drift(Store(tmp_path), "NIFTY", np.datetime64("2025-01-01").item(), 60)
-
-
-ORDINARY, SHIFTS = 200, 40
-
-
-def half_shifted(days: list[DaySample], learnt: list[DaySample], name: str) -> list[DaySample]:
-    column = CONTRACT_NAMES.index(name)
-    unit = np.nanstd(np.concatenate([day.contract[:, column] for day in learnt]))
-    return [with_contract(day, column, 0.5 * float(unit)) for day in days]
-
-
-@pytest.mark.study
-@pytest.mark.parametrize("trained", [60, 100])
-def test_false_alarms_and_shifts_found_feature_by_feature(tmp_path, write_study, trained):
-    """Each ordinary day beside the sessions before it, as the command compares."""
-    store = Store(tmp_path)
-    simulation = Simulation(
-        days=trained + TREND_SESSIONS + ORDINARY,
-        seed=21,
-        start=dt.date(2022, 1, 3),  # two years in which no expiry day and no closing time moved
-        row_seconds=300.0,
-    )
-    store_simulation(simulation, store)
-    found = [
-        sample(store.read_panel("NIFTY", day.date, FIELDS), store.context("NIFTY", day.date))
-        for day in store.days("NIFTY")
-    ]
-    alarms: Counter[str] = Counter()
-    seen: Counter[str] = Counter()
-    places = range(trained, trained + ORDINARY)
-    shifted_at = set(places[:: ORDINARY // SHIFTS])
-    for place in places:
-        learnt, after = found[place - trained : place], found[place : place + TREND_SESSIONS]
-        usual = Reference(learnt)
-        alarms.update(m.feature for m in usual.compare(after) if m.is_alarm)
-        if place in shifted_at:
-            seen.update(
-                n for n in CONTRACT_NAMES if n in moved(usual, *half_shifted(after, learnt, n))
-            )
-    rows = [
-        (name, f"{alarms[name] / ORDINARY:.3f}", f"{seen[name] / len(shifted_at):.3f}")
-        for name in CONTRACT_NAMES
-    ]
-    others = [name for name in NAMES if name not in CONTRACT_NAMES]
-    rows += [(name, f"{alarms[name] / ORDINARY:.3f}", "") for name in others]
-    rate = sum(alarms.values()) / (ORDINARY * len(NAMES))
-    write_study(
-        f"drift-{trained}-sessions",
-        f"{ORDINARY} ordinary simulated days, each twenty sessions after the {trained} it is "
-        f"compared with: {rate:.4f} false alarms a feature and day. A shift of half a standard "
-        f"deviation of the rows over 20 sessions, {len(shifted_at)} times a feature of the "
-        "contract; features of the market and levels were not shifted, as their sessions differ "
-        "by more than that among themselves.",
-        ["feature", "false alarms a day", "shifts found"],
-        rows,
-    )
-    assert rate <= 0.02
-    missed = [row[0] for row in rows if row[2] and float(row[2]) < 0.99]
-    loud = [row[0] for row in rows if float(row[1]) > 0.02]
-    if missed or loud:
-        pytest.xfail(f"not every feature: shifts missed of {missed}, alarms above 0.02 of {loud}")
