@@ -12,6 +12,7 @@ from simulated_run import UNDERLYING, stored
 
 from optiq.cli.app import main
 from optiq.learn import registry
+from optiq.learn.direction_fit import device_in_words
 from optiq.learn.direction_windows import NAMES
 
 QUICK = ("--seeds", "1", "--epochs", "1", "--folds", "1", "--workers", "1", "--device", "cpu")
@@ -46,6 +47,7 @@ def test_a_training_says_what_it_did(capsys, tmp_path) -> None:
     status, out, _ = run(capsys, *asked)
     told = json.loads(out)
     assert (status, told["ok"], told["promoted"], told["serves"]) == (0, True, False, None)
+    assert told["device"] == "the CPU"
     assert told["sessions"] == {"first": dates()[0], "last": dates()[2], "n": 3}
     assert {"prior", "logistic", "lightgbm", "transformer"} == {
         *told["baselines"],
@@ -53,6 +55,18 @@ def test_a_training_says_what_it_did(capsys, tmp_path) -> None:
     }
     assert all(check["passed"] for check in told["audit"])
     assert list(tmp_path.glob("direction/checkpoints/*")) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"), [("auto", ("the CPU: no CUDA", "the GPU, ")), ("cpu", ("the CPU",))]
+)
+def test_the_device_that_is_taken_is_named(asked: str, taken: tuple[str, ...]) -> None:
+    assert device_in_words(asked).startswith(taken)
+
+
+def test_an_unknown_device_is_refused_before_anything_is_read(capsys) -> None:
+    status, _, err = run(capsys, "train-direction", "--device", "abacus")
+    assert (status, "no device 'abacus'" in err) == (2, True)
 
 
 def test_too_few_windows_end_with_four(capsys, tmp_path) -> None:

@@ -80,7 +80,10 @@ def train_direction(
         ),
     ] = 20,
     device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to train.")
+        str,
+        typer.Option(
+            "--device", metavar="auto|cpu|cuda", help="Where to train; auto takes a GPU if any."
+        ),
     ] = "auto",
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Seeds trained at once, on the CPU.")
@@ -99,7 +102,7 @@ def train_direction(
     Interrupted, the same command goes on where it was.
     """
     from optiq.cli.output import emit, progress
-    from optiq.learn.direction_fit import Training
+    from optiq.learn.direction_fit import Training, device_in_words
     from optiq.learn.direction_labels import LabelRule
     from optiq.learn.direction_training import KIND, Plan, n_epochs, sessions_of, stored, train
     from optiq.market.store import Store
@@ -107,6 +110,7 @@ def train_direction(
     from optiq.report.direction_table import show_direction
 
     started, source = time.perf_counter(), Store(store)
+    trained_on = device_in_words(device)
     plan = Plan(
         LabelRule(float(horizon), barrier),
         Training(seeds=seeds, epochs=epochs, workers=min(workers, seeds), device=device),
@@ -131,6 +135,7 @@ def train_direction(
         **{name: card[name] for name in ("splits", "rows", "figures", "figures_of", "baselines")},
         "audit": card["audit"],
         "left_unseen": left,
+        "device": trained_on,
         "elapsed_s": round(time.perf_counter() - started, 3),
     }
 
@@ -139,6 +144,7 @@ def train_direction(
         failed = [check["check"] for check in card["audit"] if not check["passed"]]
         passed = len(card["audit"]) - len(failed)
         screen.print(f"audit: {passed} checks passed" + (f", failed: {failed}" if failed else ""))
+        screen.print(f"trained on {trained_on}")
         screen.print(f"candidate {done.version}, not promoted: [dim]{told['card']}[/dim]")
 
     emit(told, as_json=as_json, show=show)

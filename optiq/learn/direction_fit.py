@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -88,9 +89,21 @@ def device_named(name: str) -> str:
     return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
 
 
+def device_in_words(name: str) -> str:
+    """Return on what a training asked for by this name runs.
+
+    >>> device_in_words("cpu")
+    'the CPU'
+    """
+    if device_named(name) == "cuda":
+        return f"the GPU, {torch.cuda.get_device_name()}"
+    return "the CPU: no CUDA device on this machine" if name == "auto" else "the CPU"
+
+
 @contextmanager
 def deterministic(threads: int) -> Iterator[None]:
     """Compute the same bits every time, on ``threads`` threads, and leave torch as it was."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else CUDA refuses to be it
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
