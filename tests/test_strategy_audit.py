@@ -147,3 +147,27 @@ def test_a_file_that_peeks_ends_with_three_and_names_the_check(tmp_path, capsys)
 def test_one_strategy_at_a_time(name: str, tmp_path, capsys) -> None:
     assert main(["audit", "strategy", name, "--store", str(tmp_path)]) == 2
     assert "strateg" in capsys.readouterr().err
+
+
+@pytest.mark.study
+def test_honest_strategies_are_seldom_accused(write_study) -> None:
+    """Twenty random walks each: at most 8 % show a profit, and hardly a wait a cost."""
+    seeds = range(20)
+    found = {name: {"random walk": 0, "shifted": 0} for name in BUILT_IN}
+    for seed in seeds:
+        with fair_market(40, seed) as store:
+            days = tuple(_days_of(store, UNDERLYING, built_in("gamma_scalping"), 40, seed))
+            for name in BUILT_IN:
+                mine = Subject(built_in(name), days[-1:], days, Settings(), seed)
+                found[name]["random walk"] += not random_walk(mine)[0]
+                found[name]["shifted"] += not shifted(mine)[0]
+    write_study(
+        "random-walk-strategies",
+        f"Each strategy on {len(seeds)} random walks of 40 sessions, options at their fair price: "
+        "how often the audit accused it. A coin stands for the direction model.",
+        ["strategy", "a profit shows (95 %)", "waiting five rows costs (99 %)"],
+        [(name, *counts.values()) for name, counts in found.items()],
+    )
+    n = len(seeds) * len(BUILT_IN)
+    assert sum(counts["random walk"] for counts in found.values()) <= 0.08 * n
+    assert sum(counts["shifted"] for counts in found.values()) <= 0.02 * n
