@@ -116,9 +116,9 @@ def test_edges_planted_in_a_market_are_found_as_far_as_they_show(write_study, tm
     write_study(
         "planted-market-directions",
         "Edges planted in the simulated market, through chains, features and labels: 8,800 windows "
-        "of 260 sessions, one split, tested on 80 later sessions. Who knows everything hidden, "
-        "what will draw volatility on included, is no model's equal: shares are of its edge over "
-        "the prior, counted over 300 futures a window (the modest bound).",
+        "of 260 sessions, one split, tested on 80 later sessions. The last line of each market is "
+        "who knows everything hidden, which no model sees; the shares are of that edge over the "
+        "prior, counted over 300 futures of every fourth tested window (the modest bound).",
         ["market", "model", "accuracy", "log loss", "share of the edge", "of the information"],
         rows,
     )
