@@ -27,7 +27,7 @@ from optiq.learn.splits import Fold
 from optiq.learn.version_folder import Stored
 from optiq.market.context import Context
 from optiq.market.panel import Panel
-from optiq.market.schema import FloatArray, IntArray
+from optiq.market.schema import BoolArray, FloatArray, IntArray
 from optiq.market.store import Store
 from optiq.run.mismatch import Mismatch
 from optiq.run.prefix import check as prefix_check
@@ -35,6 +35,7 @@ from optiq.run.prefix import features_of
 
 TOO_TELLING = 0.75
 """AUC of one feature alone, buy against sell: no honest one comes near it."""
+FEWEST_TO_TELL = 30
 CUTS = 8
 PERMUTATIONS = 5
 SPLIT, SCOPE, FUTURE = "split", "fit scope", "future column"
@@ -171,17 +172,22 @@ def _future_column(suspect: Suspect) -> Check:
     worst, name = 0.5, "none"
     for place, feature in enumerate(NAMES):
         known = ~np.isnan(rows[:, place])
-        if 0 < bought[known].sum() < known.sum():
+        if _fewer(bought[known]) >= FEWEST_TO_TELL:  # of four known rows any feature may tell all
             area = float(roc_auc_score(bought[known], rows[known, place]))
             if max(area, 1.0 - area) > worst:
                 worst, name = max(area, 1.0 - area), feature
-    few = min(bought.sum(), (~bought).sum()) < 30
+    few = _fewer(bought) < FEWEST_TO_TELL
     return Check(
         FUTURE,
         few or worst <= TOO_TELLING,
         f"the most telling feature is {name}, AUC {worst:.3f}"
         + (" (too few rows to judge)" if few else f", {TOO_TELLING:g} at most"),
     )
+
+
+def _fewer(bought: BoolArray) -> int:
+    """Return how many there are of the class that came less often."""
+    return int(min(bought.sum(), (~bought).sum()))
 
 
 def _permuted_labels(suspect: Suspect) -> Check:
