@@ -9,15 +9,21 @@ import numpy as np
 import pytest
 import torch
 from episode_tables import drawn, linear, worth
+from simulated_run import UNDERLYING, stored
 
 from optiq.errors import DamagedError
-from optiq.learn.choosers import Ridge, Single, Trees, made_by
+from optiq.learn.choosers import Ridge, Single, Trees
 from optiq.learn.direction_fit import saved
 from optiq.learn.policy_actor import saturation
 from optiq.learn.policy_fit import Plan, fit_policy
 from optiq.learn.policy_results import net_of, picks_of, results_of
 from optiq.learn.policy_rewards import cross_fitted, rewards_named
 from optiq.learn.policy_sac import CHUNK, Places, Training, train_actor
+from optiq.run.backtest import Settings
+from optiq.run.choosing import RANDOM, chooser_named
+from optiq.run.episodes import build_day
+from optiq.trade.charges import Broker
+from optiq.trade.strategies import BUILT_IN, built_in
 
 RULE = linear()
 TABLE = drawn(RULE, 1_000, seed=1)
@@ -33,12 +39,12 @@ def sha256(state: dict[str, torch.Tensor]) -> str:
 
 
 def test_a_planted_linear_rule_is_learnt_as_well_as_ridge_learns_it():
-    """Three fifths of a training; the study asks the worst of five whole ones for 0.95."""
-    made = fit_policy(TABLE, plan(1_500))
+    """Less than half a training; the study asks the worst of five whole ones for 0.95."""
+    made = fit_policy(TABLE, plan(1_000))
     mine, of_ridge = worth(made.bundle, RULE), worth(made.fitted.ridge, RULE)
     assert made.rewards == "ridge"
     assert of_ridge > 0.17
-    assert mine >= 0.9 * of_ridge
+    assert mine >= 0.85 * of_ridge
     assert saturation(made.bundle.preferences(TABLE.observation)) <= 0.2
 
 
@@ -150,9 +156,27 @@ def test_rewards_by_name():
     assert rewards_named("ridge", TABLE)[0] == "ridge"
 
 
-def test_higher_charges_never_raise_the_reward_of_a_fixed_policy():
-    chooser, charge = Trees.fitted(TABLE), np.abs(TABLE.r) * 0.02 + 0.01
-    dearer = replace(TABLE, r=TABLE.r - charge)
-    for picks in (picks_of(chooser, TABLE), picks_of(Single(4, 8), TABLE)):
-        assert (made_by(picks, dearer.r) <= made_by(picks, TABLE.r)).all()
+def results_at(brokerage: float) -> np.ndarray:
+    """R of the eight strategies over the decisions of a simulated day."""
+    store, strategies = stored(), [built_in(name) for name in BUILT_IN]
+    chooser = chooser_named(RANDOM, strategies, 0)
+    settings = Settings(broker=Broker(brokerage_per_order=brokerage))
+    date = store.days(UNDERLYING)[-1].date
+    panel, context = store.read_panel(UNDERLYING, date), store.context(UNDERLYING, date)
+    lines = build_day(panel, context, strategies, settings, chooser)
+    return np.array([[line[f"{name}_r"] for name in BUILT_IN] for line in lines])
+
+
+def test_higher_charges_never_raise_the_reward_of_any_choice():
+    """So they never raise that of a fixed policy, which chooses whatever is charged."""
+    cheap, usual, dear = (results_at(rupees) for rupees in (0.0, 20.0, 200.0))
+    traded = cheap != 0.0
+    assert traded.any(axis=1).sum() > 20
+    assert (usual <= cheap).all()
+    assert (dear <= usual).all()
+    assert (dear[traded] < cheap[traded]).all()
+
+
+def test_a_change_never_costs_less_at_a_higher_price():
+    for picks in (picks_of(Trees.fitted(TABLE), TABLE), picks_of(Single(4, 8), TABLE)):
         assert (net_of(picks, TABLE, 0.2) <= net_of(picks, TABLE, 0.1)).all()

@@ -159,3 +159,29 @@ def test_days_without_episodes_are_not_looked_at():
     """The lockbox of a policy is the days that have episodes; none of these is a stored day."""
     challenger = registry.load(models(), KIND, "1.0.0")
     assert case_of(models(), store(), challenger, dt.date(2025, 12, 31)).sessions == ()
+
+
+def test_a_policy_must_make_more_than_the_champion():
+    """Against itself nobody does."""
+    asked = case()
+    verdict = judge(replace(asked, champion=asked.challenger))
+    assert not verdict.passed
+    assert len(verdict.reasons) == 1
+    assert verdict.reasons[0].startswith("net R a decision over the champion is +0.0000")
+
+
+def test_a_champion_that_has_seen_the_tested_sessions_is_no_rival_there(capsys, tmp_path):
+    assert train(capsys, tmp_path, *UNTIL, "--chooser", "ridge")[0] == 0
+    effect, now = dt.date(2025, 3, 26), dt.datetime(2025, 3, 25, 12, tzinfo=dt.UTC)
+    registry.promote(tmp_path, KIND, "1.0.0", takes_effect=effect, reason="a test", now=now)
+    _, out, _ = train(capsys, tmp_path, "--chooser", "ridge", "--exploratory", "--json")
+    told = json.loads(out)
+    assert "the champion" not in told["figures"]
+    assert told["notes"] == [
+        "not compared with the champion 1.0.0 here: it has seen these sessions; the gate compares "
+        "them on sessions that neither has"
+    ]
+    later = ("--from", "2025-06-02", "--chooser", "ridge", "--exploratory", "--json")
+    told = json.loads(train(capsys, tmp_path, *later)[1])
+    assert "the champion" in told["figures"]
+    assert told["notes"] == []

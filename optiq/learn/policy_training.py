@@ -21,7 +21,7 @@ from optiq.learn.policy_fit import Advance, Plan, fit_policy
 from optiq.learn.policy_sac import Places
 from optiq.run.episodes import ENOUGH_EPISODES, ENOUGH_SESSIONS
 
-CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
+CHECKPOINTS, EXPLORING, TENSORBOARD = "checkpoints", "exploring", "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,10 @@ def explore(
 ) -> tuple[Evaluation, tuple[str, ...]]:
     """Evaluate without storing anything but the trial; return it with notes."""
     champion, notes = _champion(models, table, plan)
-    found = evaluate(table, plan, champion, _places(models), advance)
+    places = Places(registry.kind_folder(models, KIND) / EXPLORING)
+    found = evaluate(table, plan, champion, places, advance)
     _record(models, table, plan, found, None)
-    _sweep(models)
+    _sweep(places)
     return found, notes
 
 
@@ -107,7 +108,7 @@ def train(
     card["trials"] = trials.selection(trials.trials(models, KIND))
     files = bundle_of(plan.chooser, made.fitted, made.about)
     version = registry.save(models, KIND, files, card, render=render, now=now)
-    _sweep(models)
+    _sweep(places)
     return Trained(version, registry.load(models, KIND, version).card, found)
 
 
@@ -116,8 +117,8 @@ def _places(models: Path) -> Places:
     return Places(folder / CHECKPOINTS, folder / TENSORBOARD)
 
 
-def _sweep(models: Path) -> None:
-    for path in (registry.kind_folder(models, KIND) / CHECKPOINTS).glob("*.pt"):
+def _sweep(places: Places) -> None:
+    for path in places.checkpoints.glob("*.pt") if places.checkpoints else ():
         path.unlink(missing_ok=True)
 
 
