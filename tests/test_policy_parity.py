@@ -36,7 +36,7 @@ def places(request, tmp_path_factory) -> tuple[str, str, str]:
     root = tmp_path_factory.mktemp("parity")
     store, models = root / "store", root / "models"
     if request.param == SIMULATED:
-        store_simulation(Simulation(days=1, seed=7), Store(store))
+        store_simulation(Simulation(days=1, seed=7, row_seconds=120.0), Store(store))
     else:
         assert not ingest([str(RECORDED / request.param)], Store(store)).failed
     saved(models, files_of(*fitted_on(store)), "2024-12-31")

@@ -43,7 +43,7 @@ def places(tmp_path_factory) -> tuple[Path, Path]:
     1.0.2, which remembers, 2024; 1.0.1 serves from the second day on."""
     root = tmp_path_factory.mktemp("served")
     store, models = root / "store", root / "models"
-    store_simulation(Simulation(days=3, seed=11), Store(store))
+    store_simulation(Simulation(days=3, seed=11, row_seconds=120.0), Store(store))
     fitted, about = fitted_on(store)
     saved(models, files_of(fitted, about), "2024-12-31")
     saved(models, files_of(fitted, about, "lightgbm"), str(FIRST))
@@ -96,13 +96,13 @@ def test_paper_trading_is_the_backtest_decision_for_decision(places, tmp_path, c
         assert (tmp_path / "run" / file).read_bytes() == (Path(told["run"]) / file).read_bytes()
     status, proof = run(places, "parity", name, str(tmp_path / "run"))
     assert (status, proof["mismatches"]) == (0, 0), proof
-    assert proof["choices"] == len(choices(told["run"])) == 76
+    assert proof["choices"] == len(choices(told["run"])) == 75
     assert len({line["chosen"] for line in choices(told["run"])}) > 2
     status, story = run(places, "explain", "D40", "--run", name)
     assert (status, story["chosen"]) == (0, choices(told["run"])[39]["chosen"]), story
     assert main(["sessions", "show", name, "--store", str(places[0])]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len([line for line in lines if re.match(r"\d\d:\d\d:00 chosen   \w+", line)]) == 76
+    assert len([line for line in lines if re.match(r"\d\d:\d\d:00 chosen   \w+", line)]) == 75
 
 
 def test_a_session_of_the_champion_is_proved_with_the_version_that_it_was(places, tmp_path):
@@ -227,7 +227,7 @@ def test_what_moved_a_linear_choice_adds_up_to_it(places, tmp_path):
         assert list(moves) != list(OBSERVED), "what moved most comes first"
         assert [moves[name] for name in OBSERVED] == pytest.approx(by_hand.tolist(), abs=1e-9)
     assert len(told) > 3
-    status, story = run(places, "explain", "D76", "--run", str(tmp_path / "run"))
+    status, story = run(places, "explain", "D75", "--run", str(tmp_path / "run"))
     assert (status, story["moved"], story["chosen"]) == (0, None, "none"), "nothing is possible"
 
 
@@ -264,11 +264,11 @@ def test_a_choice_at_random_was_moved_by_nothing(places, tmp_path, capsys):
     assert run(places, "backtest", "--policy", "random", "--seed", "7", "--out", str(out))[0] == 0
     status, story = run(places, "explain", "NIFTY-20250103-D0003", "--run", str(out))
     assert (status, story["moved"], story["seed"]) == (0, None, 7)
-    line = choices(out)[2 * 76 + 2]
+    line = choices(out)[2 * 75 + 2]
     assert (story["chosen"], story["row"]) == (line["chosen"], line["row"])
     trades = pq.read_table(out / "trades.parquet").to_pylist()
     recorded = read_run(out)
-    stories = (about(find_choice(recorded, f"D{n}"), recorded) for n in range(1, 229))
+    stories = (about(find_choice(recorded, f"D{n}"), recorded) for n in range(1, 226))
     told = [trade for story in stories for trade in story["trades"]]
     assert sorted(one["trade"] for one in told) == sorted({line["trade_id"] for line in trades})
     assert sum(one["net_pnl"] for one in told) == pytest.approx(recorded.summary["net_pnl"])
