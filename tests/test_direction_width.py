@@ -98,7 +98,7 @@ def random_walk() -> tuple[SeenDay, ...]:
 
 def measured(days: tuple[SeenDay, ...], rule: LabelRule) -> Measurement:
     sample = sample_of([day.labelled(rule, 10.0) for day in days], "walk", rule)
-    return measure(sample, rule, None, None, n_folds=3)
+    return measure(sample, rule, None, None, n_folds=2)
 
 
 def gained(found: Measurement, metric: str) -> list[float]:
@@ -109,7 +109,7 @@ def gained(found: Measurement, metric: str) -> list[float]:
 
 def test_on_a_random_walk_how_often_a_barrier_is_met_cannot_be_foretold() -> None:
     days = random_walk()
-    found = measured(days, learnt_rule(days, RULE, 10.0, 3))
+    found = measured(days, learnt_rule(days, RULE, 10.0, 2))
     assert min(gained(found, LOG_LOSS)) >= -0.005
     assert max(map(abs, gained(found, ACCURACY))) <= 0.02
     assert found.serves is None

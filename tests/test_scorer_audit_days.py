@@ -83,9 +83,8 @@ def test_features_a_row_out_of_line_are_found(ahead: int, passes: bool, asked) -
     assert max(ranks["older"], ranks["now"]) > 0.6
 
 
-def test_a_random_walk_teaches_nothing_but_to_who_has_seen_the_outcome(asked) -> None:
-    passed, says, _ = random_walk(asked)
-    assert passed, says
+def test_who_has_seen_the_outcome_is_found_on_a_random_walk(asked) -> None:
+    """An honest scorer passes it as part of its whole audit, in test_scorer_audit."""
     passed, says, ranks = random_walk(replace(asked, look=rows_later(6)))
     assert not passed
     assert "have seen the outcome" in says
