@@ -41,6 +41,7 @@ from optiq.run.user_strategy import find_all
 from optiq.trade.charges import schedule
 from optiq.trade.fills import WalkSettings
 from optiq.trade.limits import Limits
+from optiq.trade.strategies import BUILT_IN
 from optiq.trade.walk import walk_day
 
 FREE = Limits(
@@ -220,6 +221,9 @@ def test_the_command_writes_one_row_a_decision(store, capsys):
     assert len(files) == told["days"] == len(days)
     table = pq.read_table(files[0]).to_pylist()
     assert sum(pq.read_metadata(file).num_rows for file in files) == told["episodes"]
+    results = [pq.read_table(file).to_pylist() for file in files]
+    traded = [any(line[f"{name}_r"] for name in BUILT_IN) for day in results for line in day]
+    assert told["traded"] == sum(traded) > 0
     for line in table:
         assert len(line["observation"]) == 23
         assert len(line["mask"]) == len(line["propensity"]) == 8

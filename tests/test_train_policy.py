@@ -63,6 +63,18 @@ def train(capsys, models: Path, *asked: str) -> tuple[int, str, str]:
 UNTIL = ("--to", "2025-05-30")
 
 
+def test_episodes_without_a_fill_teach_nothing_and_it_says_what_to_do(capsys, tmp_path):
+    """Snapshots five minutes apart under the usual latency: every order expires."""
+    table = drawn(RULE, 84 * 12, seed=1, n_seen=23, first=FIRST)
+    written(replace(table, r=np.zeros_like(table.r)), tmp_path / "store")
+    for more in ((), ("--exploratory",)):
+        asked = ["train-policy", "--store", str(tmp_path / "store"), "--models", str(tmp_path)]
+        assert main([*asked, *more]) == 4
+        said = capsys.readouterr().err
+        assert "in none of 1,008 episodes was any strategy's next order filled" in said
+        assert "--set walk.latency_s=0" in said
+
+
 def test_too_few_episodes_end_with_four_and_the_counts(capsys, tmp_path):
     status, out, err = train(capsys, tmp_path, "--to", "2025-02-10")
     assert (status, out) == (4, "")

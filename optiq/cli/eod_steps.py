@@ -73,7 +73,8 @@ def _episodes(config: Path | None, overrides: Sequence[str]) -> BuildEpisodes:
 
         settings, strategies, _ = run_settings([], config, overrides)
         chooser = chooser_named(RANDOM, strategies, 0)
-        return build_days(store, underlying, [date], strategies, settings, chooser, lambda _: None)
+        built = build_days(store, underlying, [date], strategies, settings, chooser, lambda _: None)
+        return built.episodes
 
     return build
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from optiq.cli.options import (
@@ -20,6 +22,9 @@ from optiq.cli.options import (
     ToOption,
     UnderlyingOption,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(help="Episodes a policy learns from: build, count.", no_args_is_help=True)
 
@@ -61,20 +66,30 @@ def build(
         raise InputError("episodes without a policy", "give random, or leave --policy away")
     model = direction_named(models, direction, strategies)
     with progress("Building episodes", total=len(days), unit="days", quiet=as_json) as advance:
-        count = build_episodes(
+        built = build_episodes(
             Store(store), underlying, days, strategies, settings, chooser, advance, model
         )
     result = {
         "underlying": underlying,
         "days": len(days),
-        "episodes": count,
+        "episodes": built.episodes,
+        "traded": built.traded,
         "policy": chooser.name,
     }
-    emit(
-        result,
-        as_json=as_json,
-        show=lambda screen: screen.print(f"{count:,} episodes of {len(days):,} days"),
-    )
+
+    def show(screen: Console) -> None:
+        screen.print(
+            f"{built.episodes:,} episodes of {len(days):,} days; "
+            f"in {built.traded:,} some strategy would have traded"
+        )
+        if not built.traded:
+            screen.print(
+                "[yellow]nothing to learn from:[/yellow] no order was filled; snapshots that lie "
+                "far apart fill only with --set walk.latency_s=0",
+                soft_wrap=True,
+            )
+
+    emit(result, as_json=as_json, show=show)
 
 
 @app.command("ls")

@@ -88,7 +88,13 @@ def train_policy(
     from optiq.learn.episode_table import read_episodes
     from optiq.learn.policy_fit import Plan
     from optiq.learn.policy_sac import Training
-    from optiq.learn.policy_training import require_enough, to_learn, total_steps, train
+    from optiq.learn.policy_training import (
+        require_enough,
+        require_results,
+        to_learn,
+        total_steps,
+        train,
+    )
     from optiq.report.card import card_page
 
     started = time.perf_counter()
@@ -97,9 +103,11 @@ def train_policy(
     names = tuple(dict.fromkeys(underlying or ["NIFTY"]))
     table = read_episodes(store, names, from_date, to_date)
     if exploratory:
+        require_results(table)
         _explore(models, table, plan, as_json)
         return
     require_enough(table)
+    require_results(table)
     table, locked = to_learn(table, lockbox)
     total = total_steps(table, plan)
     with progress("Training", total=total, unit="steps", quiet=as_json) as advance:

@@ -53,6 +53,17 @@ def require_enough(table: EpisodeTable) -> None:
         )
 
 
+def require_results(table: EpisodeTable) -> None:
+    """Raise `EvidenceError` where not one episode has a strategy whose next order was filled."""
+    if not table.r.any():
+        raise EvidenceError(
+            f"in none of {len(table):,} episodes was any strategy's next order filled: there is "
+            "nothing to learn from",
+            "snapshots that lie far apart fill only with --set walk.latency_s=0: "
+            "optiq episodes build again with it",
+        )
+
+
 def to_learn(table: EpisodeTable, lockbox: int) -> tuple[EpisodeTable, list[str]]:
     """Return the episodes to learn from and the sessions after them that stay unseen.
 

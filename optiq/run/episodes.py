@@ -83,6 +83,14 @@ def episodes_of(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """How many episodes were made, and in how many of them some strategy would have traded."""
+
+    episodes: int
+    traded: int
+
+
 def build_day(
     panel: Panel,
     context: Context,
@@ -110,16 +118,17 @@ def build(
     chooser: Chooser,
     advance: Callable[[int], None],
     direction: Direction | None = None,
-) -> int:
-    """Write the episodes of stored days and return their number; ``advance`` is told of days."""
-    count = 0
+) -> Built:
+    """Write the episodes of stored days; ``advance`` is told of days."""
+    count = traded = 0
     fields = fields_of(list(strategies), chooser=chooser)
     for panel, context in panels(store, underlying, list(dates), fields):
         lines = build_day(panel, context, strategies, settings, chooser, direction)
         write(store.root, underlying, panel.date, lines, strategies)
         count += len(lines)
+        traded += sum(any(line[f"{one.name}_r"] for one in strategies) for line in lines)
         advance(1)
-    return count
+    return Built(count, traded)
 
 
 def write(
