@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from markets import at_minute
 
-from optiq.market.day_arrays import Grid
+from optiq.market.day_arrays import Columns, Grid
+from optiq.market.ingest.settle import concatenate, settle
 from optiq.market.ingest.stale import older_pages, repeated_pages
 
 NAN = np.nan
@@ -78,3 +79,35 @@ def test_ticks_may_stand_still_for_a_second():
     ticks = grid(5, 50)
     ticks = dataclasses.replace(ticks, ts=ticks.ts[0] + np.arange(5) * np.timedelta64(1, "s"))
     assert not repeated_pages(ticks, moving([30, 30, 0, 30, 30])).any()
+
+
+def quotes(minute: float, volume: np.ndarray, ltp: np.ndarray, *, is_chain: bool) -> Columns:
+    """The first contracts of an expiry, as many as there are prices, in one snapshot."""
+    n = len(ltp)
+    return {
+        "ts": np.repeat(at_minute(np.array([minute])), n),
+        "expiry": np.full(n, np.datetime64("2025-11-25")),
+        "strike": 26_000.0 + 50.0 * np.arange(n),
+        "right": np.ones(n, np.int8),
+        "ltp": ltp,
+        "volume": volume,
+        "is_chain": np.full(n, is_chain),
+        "source": np.zeros(n, np.int64),
+        "row_number": np.arange(n) + int(minute * 1_000),
+    }
+
+
+@pytest.mark.parametrize(("traded", "refused"), [(3, 0), (30, 50)])
+def test_quotes_between_snapshots_do_not_tell_how_lively_an_expiry_is(traded, refused):
+    """Beside a row of twelve quotes all fifty seem to move; of a quiet expiry nothing is old."""
+    volume = moving([traded, traded, 0, traded, traded])["volume"]
+    snapshots = [
+        quotes(600.0 + row, volume[row], np.full(50, 80.0), is_chain=True) for row in range(5)
+    ]
+    between = [
+        quotes(600.5 + row, np.full(12, NAN), 80.0 + np.arange(12.0), is_chain=False)
+        for row in (0, 2, 3)
+    ]
+    settled = settle(None, [concatenate([*snapshots, *between])])
+    assert sum(len(rows["ts"]) for _, rows, _ in settled.refused) == refused
+    assert settled.n_new == 5 * 50 + 3 * 12 - refused

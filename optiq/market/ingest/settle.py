@@ -156,6 +156,11 @@ def _unpriced(grid: Grid, rows: Columns) -> BoolArray:
 def _served_again(grid: Grid, rows: Columns, *, older: bool) -> BoolArray:
     if "volume" not in rows:
         return np.zeros(n_quotes(rows), np.bool_)
+    if "is_chain" in rows and not rows["is_chain"].all():
+        # between two snapshots lie a few contracts' quotes, beside which a page always moves
+        pages_alone, flags = take(rows, rows["is_chain"]), np.zeros(n_quotes(rows), np.bool_)
+        flags[rows["is_chain"]] = _served_again(grid_of(pages_alone), pages_alone, older=older)
+        return flags
     if older:
         pages = older_pages(grid, grid.spread(rows["volume"]))
     else:
