@@ -1,6 +1,6 @@
 """Time a policy's training: five seeds of one fit, its updates beside bare ones, a step.
 
-python bench/policy.py [--updates 500]
+python bench/policy.py [--updates 1000]
 
 The bare updates are stable-baselines3's own, from a replay buffer filled with the same decisions.
 Preferences of a day are checked to be the same asked at once and one by one.
@@ -33,7 +33,7 @@ GOALS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--updates", type=int, default=500)
+    parser.add_argument("--updates", type=int, default=1_000)
     asked = parser.parse_args()
     learnt = table()
     started = time.perf_counter()
