@@ -86,7 +86,7 @@ def test_it_starts_the_evening_in_its_bare_environment(place):
     assert told(place), log.read_text() if log.exists() else "cron did not start it"
     assert place.models.is_dir()
     (page,) = told(place)
-    assert "no data" in page.read_text()
+    assert "No data" in page.read_text()
 
 
 def test_the_crontab_program_takes_the_block_and_keeps_the_rest(place):
