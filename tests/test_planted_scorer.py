@@ -80,7 +80,7 @@ def found(
         np.full(len(new), data.won.mean()),
         number,
         len(sessions),
-    )
+    ).known()
     error = calibration_error(scored)(np.ones((1, len(sessions)), np.int64))[0]
     return Found(len(data), roc_auc_score(new.won, margin), best, float(error), scored)
 
