@@ -102,7 +102,10 @@ def again(before: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize(("gate", "every"), [(passes, 1), (refuses, 5)])
+EVERY = [pytest.param(gate, 1, marks=pytest.mark.study) for gate in (passes, refuses)]
+
+
+@pytest.mark.parametrize(("gate", "every"), [(passes, 3), (refuses, 9), *EVERY])
 def test_killed_at_every_durable_step_it_ends_as_if_undisturbed(before, place, gate, every):
     assert run(place, gate)() == 0
     whole = contents(place / "store", place / "models")
