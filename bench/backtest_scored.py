@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from optiq.learn.dataset import Recipe, dataset
-from optiq.learn.scorer import Question
-from optiq.learn.scorer_serving import scorer_of
-from optiq.learn.scorer_training import Plan, train
+from optiq.learn.scorer.model import Question
+from optiq.learn.scorer.serving import scorer_of
+from optiq.learn.scorer.training import Plan, train
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store

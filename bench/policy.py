@@ -16,11 +16,11 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import configure
 
-from optiq.learn.choosers import Ridge
 from optiq.learn.env import StrategyEnv, weights_of
-from optiq.learn.episode_table import EpisodeTable
-from optiq.learn.policy_fit import Plan, fit_policy
-from optiq.learn.policy_sac import Training, train_actor
+from optiq.learn.policy.choosers import Ridge
+from optiq.learn.policy.episode_table import EpisodeTable
+from optiq.learn.policy.fit import Plan, fit_policy
+from optiq.learn.policy.sac import Training, train_actor
 
 EPISODES, OBSERVED, A_SESSION = 1_000, 12, 12
 GOALS = {

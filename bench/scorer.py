@@ -22,8 +22,7 @@ import lightgbm
 import numpy as np
 
 from optiq.learn.dataset import FOLDER
-from optiq.learn.scorer import Question, ScorerModel, trained
-from optiq.learn.scorer_fit import (
+from optiq.learn.scorer.fit import (
     NAMES,
     Examples,
     FitSettings,
@@ -33,6 +32,7 @@ from optiq.learn.scorer_fit import (
     plain_text,
     threads_for,
 )
+from optiq.learn.scorer.model import Question, ScorerModel, trained
 from optiq.trade.orders import ExitRule
 
 ROWS, CHAIN = 54_265, 174

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from optiq.learn.choosers import chosen, made_by
-from optiq.learn.episode_table import EpisodeTable
+from optiq.learn.policy.choosers import chosen, made_by
+from optiq.learn.policy.episode_table import EpisodeTable
 from optiq.market.schema import FloatArray
 from optiq.run.episodes import feature_hash, moment, write
 from optiq.trade.strategies import built_in

@@ -6,9 +6,9 @@ import datetime as dt
 
 import numpy as np
 
-from optiq.learn.direction_labels import Labels
-from optiq.learn.direction_sample import Sample, sample_of
-from optiq.learn.direction_windows import NAMES, LabelledDay, Seen
+from optiq.learn.direction.labels import Labels
+from optiq.learn.direction.sample import Sample, sample_of
+from optiq.learn.direction.windows import NAMES, LabelledDay, Seen
 
 ROWS, EVERY = 375, 10
 FIRST = dt.date(2024, 1, 1)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from optiq.cli.app import main
 from optiq.learn.dataset import Recipe, dataset
-from optiq.learn.scorer_candidate import candidate
-from optiq.learn.scorer_fit import FitSettings
-from optiq.learn.scorer_training import Plan
+from optiq.learn.scorer.candidate import candidate
+from optiq.learn.scorer.fit import FitSettings
+from optiq.learn.scorer.training import Plan
 from optiq.market.plants import Momentum
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation

@@ -9,9 +9,9 @@ from small_models import card
 
 from optiq.cli.app import main
 from optiq.learn import registry
-from optiq.learn.choosers import RIDGE, SAC, Ridge, Single, Trees
-from optiq.learn.episode_table import OBSERVED, read_episodes
-from optiq.learn.policy_bundle import KIND, About, Fitted, bundle_of
+from optiq.learn.policy.bundle import KIND, About, Fitted, bundle_of
+from optiq.learn.policy.choosers import RIDGE, SAC, Ridge, Single, Trees
+from optiq.learn.policy.episode_table import OBSERVED, read_episodes
 
 
 def fitted_on(store: Path) -> tuple[Fitted, About]:

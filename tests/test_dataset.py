@@ -9,7 +9,7 @@ import pytest
 
 from optiq.learn import dataset_file
 from optiq.learn.dataset import FOLDER, Dataset, Recipe, dataset
-from optiq.learn.scorer_fit import NAMES
+from optiq.learn.scorer.fit import NAMES
 from optiq.market.features import contract_features, market_features
 from optiq.market.plants import Momentum
 from optiq.market.simulated_settings import Simulation

@@ -14,20 +14,21 @@ from planted_directions import best, planted
 from simulated_run import UNDERLYING, stored
 
 from optiq.errors import DamagedError, InputError
-from optiq.learn import direction_gate, gates, registry
-from optiq.learn.direction import choice, measure
-from optiq.learn.direction_figures import ACCURACY, LOG_LOSS, SAVED, is_above_zero, named
-from optiq.learn.direction_fit import Lesson, Training, fit, trainer
-from optiq.learn.direction_forecasters import PRIOR, TRANSFORMER, TREES, Transformer
-from optiq.learn.direction_labels import LabelRule
-from optiq.learn.direction_model import BLOCK, DirectionModel, files_of, read_bundle
-from optiq.learn.direction_sample import sample_of
-from optiq.learn.direction_serving import ServedDirection, direction_named
-from optiq.learn.direction_training import KIND, Plan, Trained, stored_sample, train
-from optiq.learn.direction_trial import best_temperature, best_threshold, run_trial, tempered
-from optiq.learn.direction_windows import LENGTH, Scaler, inputs_of, seen_of
+from optiq.learn import gates, registry
+from optiq.learn.direction import gate as direction_gate
+from optiq.learn.direction.figures import ACCURACY, LOG_LOSS, SAVED, is_above_zero, named
+from optiq.learn.direction.fit import Lesson, Training, fit, trainer
+from optiq.learn.direction.forecasters import PRIOR, TRANSFORMER, TREES, Transformer
+from optiq.learn.direction.labels import LabelRule
+from optiq.learn.direction.measuring import choice, measure
+from optiq.learn.direction.model import BLOCK, DirectionModel, files_of, read_bundle
+from optiq.learn.direction.sample import sample_of
+from optiq.learn.direction.serving import ServedDirection, direction_named
+from optiq.learn.direction.tft import Shape
+from optiq.learn.direction.training import KIND, Plan, Trained, stored_sample, train
+from optiq.learn.direction.trial import best_temperature, best_threshold, run_trial, tempered
+from optiq.learn.direction.windows import LENGTH, Scaler, inputs_of, seen_of
 from optiq.learn.splits import Fold
-from optiq.learn.tft import Shape
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.run.backtest import Settings, backtest_day

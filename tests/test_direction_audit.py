@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from planted_directions import planted
 
-from optiq.learn.direction_audit import (
+from optiq.learn.direction.audit import (
     DUPLICATES,
     FUTURE,
     SCOPE,
@@ -19,9 +19,9 @@ from optiq.learn.direction_audit import (
     audited,
     failures,
 )
-from optiq.learn.direction_labels import BUY, SELL, LabelRule
-from optiq.learn.direction_sample import Sample, folds_of
-from optiq.learn.direction_windows import NAMES, Scaler
+from optiq.learn.direction.labels import BUY, SELL, LabelRule
+from optiq.learn.direction.sample import Sample, folds_of
+from optiq.learn.direction.windows import NAMES, Scaler
 from optiq.learn.splits import Fold
 
 

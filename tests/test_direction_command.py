@@ -12,8 +12,8 @@ from simulated_run import UNDERLYING, stored
 
 from optiq.cli.app import main
 from optiq.learn import registry
-from optiq.learn.direction_fit import device_in_words
-from optiq.learn.direction_windows import NAMES
+from optiq.learn.direction.fit import device_in_words
+from optiq.learn.direction.windows import NAMES
 
 QUICK = ("--seeds", "1", "--epochs", "1", "--folds", "1", "--workers", "1", "--device", "cpu")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from panels import panel
 
-from optiq.learn.direction_labels import BUY, HOLD, SELL, LabelRule, Unlabelled, day_labels
+from optiq.learn.direction.labels import BUY, HOLD, SELL, LabelRule, Unlabelled, day_labels
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 

@@ -12,14 +12,14 @@ from recorded import RECORDED, needs_recordings
 
 from optiq.errors import EvidenceError
 from optiq.learn import registry
-from optiq.learn.direction import Measurement
-from optiq.learn.direction_figures import ACCURACY, LOG_LOSS, named
-from optiq.learn.direction_fit import Training, trainer
-from optiq.learn.direction_forecasters import PRIOR, TRANSFORMER
-from optiq.learn.direction_labels import LabelRule
-from optiq.learn.direction_sample import Sample, stored_sample
-from optiq.learn.direction_training import KIND, Plan, stored, train
-from optiq.learn.direction_trial import log_losses, run_trial
+from optiq.learn.direction.figures import ACCURACY, LOG_LOSS, named
+from optiq.learn.direction.fit import Training, trainer
+from optiq.learn.direction.forecasters import PRIOR, TRANSFORMER
+from optiq.learn.direction.labels import LabelRule
+from optiq.learn.direction.measuring import Measurement
+from optiq.learn.direction.sample import Sample, stored_sample
+from optiq.learn.direction.training import KIND, Plan, stored, train
+from optiq.learn.direction.trial import log_losses, run_trial
 from optiq.learn.splits import Fold
 from optiq.market.best_forecast import BestScores, best_scores
 from optiq.market.ingest.pipeline import IngestOptions, ingest

@@ -10,13 +10,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from optiq.learn.direction import Measurement, measure
-from optiq.learn.direction_figures import ACCURACY, LOG_LOSS, named
-from optiq.learn.direction_forecasters import PRIOR
-from optiq.learn.direction_labels import HOLD, LabelRule, variance_after, watched
-from optiq.learn.direction_sample import folds_of, learnt_rule, sample_of, stored_sample
-from optiq.learn.direction_width import KNOTS, Outlook, WidthLaw, learnt_law, sessions_after
-from optiq.learn.direction_windows import SeenDay, seen_day
+from optiq.learn.direction.figures import ACCURACY, LOG_LOSS, named
+from optiq.learn.direction.forecasters import PRIOR
+from optiq.learn.direction.labels import HOLD, LabelRule, variance_after, watched
+from optiq.learn.direction.measuring import Measurement, measure
+from optiq.learn.direction.sample import folds_of, learnt_rule, sample_of, stored_sample
+from optiq.learn.direction.width import KNOTS, Outlook, WidthLaw, learnt_law, sessions_after
+from optiq.learn.direction.windows import SeenDay, seen_day
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store

@@ -19,14 +19,14 @@ from optiq.learn.drift_days import FIELDS, chosen, drift
 from optiq.learn.drift_sample import BAND, CONTRACT_NAMES, DaySample, sample
 from optiq.learn.drift_scores import Serving, chosen_unseen, score_drift, scores_in
 from optiq.learn.drift_statistics import FLOOR, psi
-from optiq.learn.evening import Tonight
-from optiq.learn.evening_manifest import Manifest
-from optiq.learn.evening_settings import EveningSettings
-from optiq.learn.evening_steps import steps_of
-from optiq.learn.scorer import Question, ScorerModel, trained
-from optiq.learn.scorer_fit import NAMES as SCORED
-from optiq.learn.scorer_fit import Examples, FitSettings
-from optiq.learn.scorer_serving import features_of, scorer_of
+from optiq.learn.evening.manifest import Manifest
+from optiq.learn.evening.night import Tonight
+from optiq.learn.evening.settings import EveningSettings
+from optiq.learn.evening.steps import steps_of
+from optiq.learn.scorer.fit import NAMES as SCORED
+from optiq.learn.scorer.fit import Examples, FitSettings
+from optiq.learn.scorer.model import Question, ScorerModel, trained
+from optiq.learn.scorer.serving import features_of, scorer_of
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.simulated_settings import Simulation

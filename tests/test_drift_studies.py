@@ -14,8 +14,8 @@ from optiq.learn.drift import NAMES, TREND_SESSIONS, Reference
 from optiq.learn.drift_days import FIELDS
 from optiq.learn.drift_sample import CONTRACT_NAMES, DaySample, sample
 from optiq.learn.drift_scores import scores_in
-from optiq.learn.scorer import Question, trained
-from optiq.learn.scorer_fit import FitSettings
+from optiq.learn.scorer.fit import FitSettings
+from optiq.learn.scorer.model import Question, trained
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.simulated_settings import Simulation

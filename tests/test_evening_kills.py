@@ -16,10 +16,10 @@ from small_models import FILES, card, measured
 
 from optiq.errors import EvidenceError, StorageError
 from optiq.learn import gates, lockbox, registry, trials
-from optiq.learn.evening import Evening
-from optiq.learn.evening_manifest import read
-from optiq.learn.evening_settings import EveningSettings
-from optiq.learn.evening_steps import steps_of
+from optiq.learn.evening.manifest import read
+from optiq.learn.evening.night import Evening
+from optiq.learn.evening.settings import EveningSettings
+from optiq.learn.evening.steps import steps_of
 from optiq.learn.gates import Case, Verdict
 from optiq.market.calendar import sessions_between
 from optiq.market.ingest.pipeline import ingest

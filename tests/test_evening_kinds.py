@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from evenings import SETTINGS, Place, days
 
-from optiq.learn import choosers, evening_settings, registry
+from optiq.learn import registry
+from optiq.learn.evening import settings as evening_settings
+from optiq.learn.policy import choosers
 from optiq.market.calendar import sessions_between
 from optiq.run.episodes import FOLDER, write
 from optiq.run.user_strategy import find_all

@@ -15,7 +15,7 @@ from optiq.cli.eod_alert import alerts_to, send
 from optiq.cli.settings import evening_settings
 from optiq.errors import InputError
 from optiq.learn import staleness
-from optiq.learn.evening_manifest import Manifest, Step, folder_of, read, write
+from optiq.learn.evening.manifest import Manifest, Step, folder_of, read, write
 from optiq.report.evening_page import evening_page
 from optiq.report.evening_summary import summary_of, text_of
 

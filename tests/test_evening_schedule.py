@@ -14,10 +14,10 @@ import pytest
 from evenings import SETTINGS, Place
 
 from optiq.cli import schedule
-from optiq.learn.evening import is_worth_trying
-from optiq.learn.evening_calendar import ends_at, latest_evening
-from optiq.learn.evening_manifest import Manifest
-from optiq.learn.evening_settings import EveningSettings
+from optiq.learn.evening.calendar import ends_at, latest_evening
+from optiq.learn.evening.manifest import Manifest
+from optiq.learn.evening.night import is_worth_trying
+from optiq.learn.evening.settings import EveningSettings
 
 ROOT = Path(__file__).parents[1]
 MARGIN = 15.0

@@ -58,7 +58,7 @@ def begun(tmp_path_factory) -> Path:
 
 def at_hand(root: Path) -> None:
     """Load once, for every process that is forked here, what an evening takes seconds to load."""
-    for name in ("lightgbm", "optiq.learn.scorer_candidate", "optiq.report.evening_page"):
+    for name in ("lightgbm", "optiq.learn.scorer.candidate", "optiq.report.evening_page"):
         importlib.import_module(name)
     tried = shutil.copytree(root, root.with_name("tried"))
     assert main(["episodes", "build", "--config", str(tried / "optiq.toml")]) == 0

@@ -15,10 +15,10 @@ from sklearn.preprocessing import StandardScaler
 
 from optiq.learn.dataset import Dataset, Recipe, dataset
 from optiq.learn.labels import exit_rule
-from optiq.learn.scorer import Question, ScorerModel, trained
-from optiq.learn.scorer_fit import NAMES, FitSettings
-from optiq.learn.scorer_metrics import Scored, auc, calibration_error
-from optiq.learn.scorer_training import last_fold
+from optiq.learn.scorer.fit import NAMES, FitSettings
+from optiq.learn.scorer.metrics import Scored, auc, calibration_error
+from optiq.learn.scorer.model import Question, ScorerModel, trained
+from optiq.learn.scorer.training import last_fold
 from optiq.market.plants import Momentum
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation

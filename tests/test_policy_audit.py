@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from episode_tables import drawn, linear
 
-from optiq.learn import policy_audit
 from optiq.learn.audit import n_checks
-from optiq.learn.episode_table import EpisodeTable
-from optiq.learn.observed import Statistics
-from optiq.learn.policy_audit import audited, telling
-from optiq.learn.policy_fit import Plan, fit_policy
+from optiq.learn.policy import audit as policy_audit
+from optiq.learn.policy.audit import audited, telling
+from optiq.learn.policy.episode_table import EpisodeTable
+from optiq.learn.policy.fit import Plan, fit_policy
+from optiq.learn.policy.observed import Statistics
 
 TABLE = drawn(linear(), 1_000, seed=1)
 

@@ -10,9 +10,9 @@ import pytest
 from episode_tables import drawn, linear
 
 from optiq.errors import DamagedError
-from optiq.learn.choosers import RIDGE, SAC, TREES, Ridge, Single, Trees
-from optiq.learn.policy_bundle import OBSERVED_FILE, About, Fitted, bundle_of, read_bundle
-from optiq.learn.policy_sac import Training, train_actor
+from optiq.learn.policy.bundle import OBSERVED_FILE, About, Fitted, bundle_of, read_bundle
+from optiq.learn.policy.choosers import RIDGE, SAC, TREES, Ridge, Single, Trees
+from optiq.learn.policy.sac import Training, train_actor
 
 TABLE = drawn(linear(), 300, seed=5)
 TABLE = replace(TABLE, mask=TABLE.mask & (np.arange(8) != 6), r=TABLE.r)

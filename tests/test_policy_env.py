@@ -16,7 +16,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 from optiq.errors import InputError
 from optiq.learn import env as envs
 from optiq.learn.env import StrategyEnv, weights_of
-from optiq.learn.observed import Statistics
+from optiq.learn.policy.observed import Statistics
 from optiq.market.feature_table import MARKET_FEATURES
 
 TABLE = drawn(linear(), 60, seed=1)

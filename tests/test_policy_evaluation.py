@@ -10,10 +10,10 @@ from episode_tables import drawn, linear, table_of
 
 from optiq.errors import EvidenceError, InputError
 from optiq.learn.intervals import mean_interval
-from optiq.learn.policy_demands import NET, OVER, demands, over_baselines, reasons
-from optiq.learn.policy_evaluation import evaluate, folds_of, learnt
-from optiq.learn.policy_fit import Plan, fit_policy
-from optiq.learn.policy_results import (
+from optiq.learn.policy.demands import NET, OVER, demands, over_baselines, reasons
+from optiq.learn.policy.evaluation import evaluate, folds_of, learnt
+from optiq.learn.policy.fit import Plan, fit_policy
+from optiq.learn.policy.results import (
     BASELINES,
     Results,
     joined,
@@ -22,8 +22,8 @@ from optiq.learn.policy_results import (
     place_in_session,
     results_of,
 )
-from optiq.learn.policy_sac import Training
-from optiq.learn.policy_training import counts_of, is_enough, require_enough, to_learn
+from optiq.learn.policy.sac import Training
+from optiq.learn.policy.training import counts_of, is_enough, require_enough, to_learn
 
 RULE = linear(0.4)
 TABLE = drawn(RULE, 1_000, seed=1)

@@ -12,13 +12,13 @@ from episode_tables import drawn, linear, worth
 from simulated_run import UNDERLYING, stored
 
 from optiq.errors import DamagedError
-from optiq.learn.choosers import Ridge, Single, Trees
-from optiq.learn.direction_fit import saved
-from optiq.learn.policy_actor import saturation
-from optiq.learn.policy_fit import Plan, fit_policy
-from optiq.learn.policy_results import net_of, picks_of, results_of
-from optiq.learn.policy_rewards import cross_fitted, rewards_named
-from optiq.learn.policy_sac import CHUNK, Places, Training, train_actor
+from optiq.learn.direction.fit import saved
+from optiq.learn.policy.actor import saturation
+from optiq.learn.policy.choosers import Ridge, Single, Trees
+from optiq.learn.policy.fit import Plan, fit_policy
+from optiq.learn.policy.results import net_of, picks_of, results_of
+from optiq.learn.policy.rewards import cross_fitted, rewards_named
+from optiq.learn.policy.sac import CHUNK, Places, Training, train_actor
 from optiq.run.backtest import Settings
 from optiq.run.choosing import RANDOM, chooser_named
 from optiq.run.episodes import build_day

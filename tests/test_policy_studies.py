@@ -17,15 +17,15 @@ from recorded import RECORDED, needs_recordings
 
 from optiq.cli.app import main
 from optiq.learn import registry
-from optiq.learn.choosers import made_by
-from optiq.learn.episode_table import EpisodeTable, read_episodes
 from optiq.learn.gates import Verdict
 from optiq.learn.measured import Evidence
-from optiq.learn.policy_actor import saturation
-from optiq.learn.policy_fit import Plan, fit_policy
-from optiq.learn.policy_gate import verdict_on
-from optiq.learn.policy_results import Results, picks_of, results_of
-from optiq.learn.policy_sac import Training
+from optiq.learn.policy.actor import saturation
+from optiq.learn.policy.choosers import made_by
+from optiq.learn.policy.episode_table import EpisodeTable, read_episodes
+from optiq.learn.policy.fit import Plan, fit_policy
+from optiq.learn.policy.gate import verdict_on
+from optiq.learn.policy.results import Results, picks_of, results_of
+from optiq.learn.policy.sac import Training
 from optiq.market.plants import Nonlinear, Plant, Regimes
 from optiq.market.schema import FloatArray
 from optiq.market.simulated_settings import Simulation

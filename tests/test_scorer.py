@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from optiq.errors import DamagedError, InputError
-from optiq.learn.scorer import Question, ScorerModel, trained
-from optiq.learn.scorer_calibration import Calibration, calibrated
-from optiq.learn.scorer_fit import NAMES, Examples, FitSettings, fit, leaf_size
-from optiq.learn.scorer_serving import judges, scorer_from
+from optiq.learn.scorer.calibration import Calibration, calibrated
+from optiq.learn.scorer.fit import NAMES, Examples, FitSettings, fit, leaf_size
+from optiq.learn.scorer.model import Question, ScorerModel, trained
+from optiq.learn.scorer.serving import judges, scorer_from
 from optiq.market.context import Context
 from optiq.market.ingest import day_writer
 from optiq.market.simulate import simulate_days

@@ -9,7 +9,7 @@ import pytest
 from scored_market import market, models_in, run, trained
 
 from optiq.learn import audit, ledger_file, registry
-from optiq.learn.scorer_audit import (
+from optiq.learn.scorer.audit import (
     PLANT,
     Subject,
     duplicates,
@@ -20,8 +20,8 @@ from optiq.learn.scorer_audit import (
     truncation,
     within_sessions,
 )
-from optiq.learn.scorer_audit import subject as subject_of
-from optiq.learn.scorer_fit import NAMES
+from optiq.learn.scorer.audit import subject as subject_of
+from optiq.learn.scorer.fit import NAMES
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from scored_market import QUICK, RECIPE
 
 from optiq.learn import registry
 from optiq.learn.dataset import Dataset, dataset
-from optiq.learn.scorer_audit import Subject, subject
-from optiq.learn.scorer_audit_days import random_walk, shifted, warm_up
-from optiq.learn.scorer_candidate import candidate
-from optiq.learn.scorer_fit import NAMES
-from optiq.learn.scorer_serving import features_of
+from optiq.learn.scorer.audit import Subject, subject
+from optiq.learn.scorer.audit_days import random_walk, shifted, warm_up
+from optiq.learn.scorer.candidate import candidate
+from optiq.learn.scorer.fit import NAMES
+from optiq.learn.scorer.serving import features_of
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.plants import Momentum

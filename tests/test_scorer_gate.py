@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from optiq.learn.scorer import Question, trained
-from optiq.learn.scorer_fit import NAMES, Examples, FitSettings
-from optiq.learn.scorer_gate import GAIN, OWN, Unseen, demands, more_sessions, top_tenth
+from optiq.learn.scorer.fit import NAMES, Examples, FitSettings
+from optiq.learn.scorer.gate import GAIN, OWN, Unseen, demands, more_sessions, top_tenth
+from optiq.learn.scorer.model import Question, trained
 from optiq.trade.orders import ExitRule
 
 ROWS = 60

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from optiq.learn.measured import Evidence
-from optiq.learn.scorer_metrics import (
+from optiq.learn.scorer.metrics import (
     Scored,
     auc_of,
     bins_of,

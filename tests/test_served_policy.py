@@ -18,9 +18,9 @@ from small_policies import files_of, fitted_on, remembering, saved
 from optiq.cli.app import main
 from optiq.errors import DamagedError, InputError
 from optiq.learn import registry
-from optiq.learn.episode_table import OBSERVED
-from optiq.learn.policy_bundle import KIND
-from optiq.learn.served_policy import ServedPolicy, policy_named
+from optiq.learn.policy.bundle import KIND
+from optiq.learn.policy.episode_table import OBSERVED
+from optiq.learn.policy.served import ServedPolicy, policy_named
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store

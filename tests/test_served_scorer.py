@@ -14,9 +14,9 @@ from test_scorer import CALIBRATE, QUESTION, QUICK, TRAIN
 from optiq.cli.app import main
 from optiq.errors import DamagedError, InputError, MissingDataError
 from optiq.learn import registry
-from optiq.learn.scorer import KIND, trained
-from optiq.learn.scorer_fit import NAMES
-from optiq.learn.served_scorer import ServedScorer, scorer_named
+from optiq.learn.scorer.fit import NAMES
+from optiq.learn.scorer.model import KIND, trained
+from optiq.learn.scorer.served import ServedScorer, scorer_named
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from optiq.learn.tft import Rows, Shape, TemporalFusion, Windows
-from optiq.learn.tft_blocks import (
+from optiq.learn.direction.tft import Rows, Shape, TemporalFusion, Windows
+from optiq.learn.direction.tft_blocks import (
     GatedResidual,
     GatedSkip,
     InterpretableAttention,

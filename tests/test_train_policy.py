@@ -15,9 +15,9 @@ from episode_tables import drawn, linear, written
 from optiq.cli.app import main
 from optiq.learn import registry, trials
 from optiq.learn.gates import Case
-from optiq.learn.policy_bundle import read_bundle
-from optiq.learn.policy_gate import judge
-from optiq.learn.policy_training import KIND
+from optiq.learn.policy.bundle import read_bundle
+from optiq.learn.policy.gate import judge
+from optiq.learn.policy.training import KIND
 from optiq.learn.promoting import case_of
 
 RULE = linear(0.4, n_seen=23)

@@ -16,8 +16,8 @@ from optiq.cli.app import app
 from optiq.errors import InputError, MissingDataError
 from optiq.learn import registry
 from optiq.learn.measured import Measured
-from optiq.learn.scorer import ScorerModel
-from optiq.learn.scorer_export import export
+from optiq.learn.scorer.export import export
+from optiq.learn.scorer.model import ScorerModel
 from optiq.learn.trials import trials
 from optiq.market.plants import Momentum
 from optiq.market.simulated_settings import Simulation

@@ -76,9 +76,9 @@ def backtest(
     from optiq.cli.output import emit, progress, warn
     from optiq.cli.settings import run_settings, sections_of
     from optiq.errors import InputError
-    from optiq.learn.direction_serving import direction_named
-    from optiq.learn.served_policy import policy_named, served_by
-    from optiq.learn.served_scorer import scorer_named
+    from optiq.learn.direction.serving import direction_named
+    from optiq.learn.policy.served import policy_named, served_by
+    from optiq.learn.scorer.served import scorer_named
     from optiq.market.schema import IST
     from optiq.market.store import Store
     from optiq.report.compare_table import show_comparison

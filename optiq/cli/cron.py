@@ -126,7 +126,7 @@ def _job(
 ) -> Job:
     from optiq.cli.config import find_file
     from optiq.cli.schedule import job_of
-    from optiq.learn.evening_manifest import FOLDER
+    from optiq.learn.evening.manifest import FOLDER
 
     return job_of(
         store, models, find_file(config), log or store / FOLDER / "evening.log", extra or ()

@@ -92,8 +92,9 @@ def all_checks(store: Path, models: Path, now: dt.datetime) -> Iterator[Check]:
 def evening(store: Path, models: Path, config: Path | None, moment: dt.datetime) -> Iterator[Check]:
     """Say when the last evening was done, what is missed, and how old each champion is."""
     from optiq.cli.settings import evening_settings
-    from optiq.learn import evening_manifest, staleness
-    from optiq.learn.evening import pending
+    from optiq.learn import staleness
+    from optiq.learn.evening import manifest as evening_manifest
+    from optiq.learn.evening.night import pending
     from optiq.market.schema import IST
 
     try:

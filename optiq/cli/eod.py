@@ -27,8 +27,8 @@ from optiq.cli.options import (
 from optiq.errors import OptiqError, TimeLimitError
 
 if TYPE_CHECKING:
-    from optiq.learn.evening import Evening
-    from optiq.learn.evening_manifest import Manifest
+    from optiq.learn.evening.manifest import Manifest
+    from optiq.learn.evening.night import Evening
     from optiq.report.evening_summary import Summary
 
 app = typer.Typer(invoke_without_command=True)
@@ -104,8 +104,8 @@ def eod(
     from optiq.cli.eod_steps import conclude, steps_on
     from optiq.cli.moment import now
     from optiq.cli.settings import evening_settings
-    from optiq.learn.evening import Evening, pending
-    from optiq.learn.evening_heartbeat import Heartbeat
+    from optiq.learn.evening.heartbeat import Heartbeat
+    from optiq.learn.evening.night import Evening, pending
 
     settings, moment = evening_settings(config, overrides or []), now()
     evening = Evening(
@@ -138,7 +138,7 @@ def eod(
 
 @contextmanager
 def _alone(store: Path) -> Iterator[None]:
-    from optiq.learn.evening_manifest import FOLDER
+    from optiq.learn.evening.manifest import FOLDER
     from optiq.market.durable import held, make_folder
 
     make_folder(store / FOLDER)
@@ -167,8 +167,8 @@ def _no_longer_than(minutes: float) -> Iterator[None]:
 
 
 def _worth_trying(evening: Evening, dates: Sequence[dt.date]) -> list[dt.date]:
-    from optiq.learn.evening import is_worth_trying
-    from optiq.learn.evening_manifest import read
+    from optiq.learn.evening.manifest import read
+    from optiq.learn.evening.night import is_worth_trying
 
     tried = ((day, read(evening.store, day)) for day in dates)
     return [d for d, told in tried if is_worth_trying(told, evening.settings, evening.now)]
@@ -177,7 +177,7 @@ def _worth_trying(evening: Evening, dates: Sequence[dt.date]) -> list[dt.date]:
 def _nothing(evening: Evening, date: dt.date | None, *, quiet: bool, as_json: bool) -> None:
     """Say why there is nothing to do; cron, which asks often, is told nothing."""
     from optiq.cli.output import emit
-    from optiq.learn.evening_calendar import why_none
+    from optiq.learn.evening.calendar import why_none
     from optiq.market.schema import IST
 
     day = date or evening.now.astimezone(IST).date()
@@ -204,7 +204,7 @@ def _tell(
 ) -> None:
     """Print the evenings; one that failed, or a last one without data, is the exit status."""
     from optiq.cli.output import console, emit, write_json
-    from optiq.learn.evening_manifest import folder_of
+    from optiq.learn.evening.manifest import folder_of
     from optiq.report.evening_summary import text_of
 
     pages = [folder_of(evening.store, one.date) / "evening.html" for one in done]
@@ -236,7 +236,7 @@ def _tell(
 
 def _show_plan(evening: Evening, dates: Sequence[dt.date], as_json: bool) -> None:
     from optiq.cli.output import emit, table
-    from optiq.learn.evening_manifest import Manifest, read
+    from optiq.learn.evening.manifest import Manifest, read
 
     rows, told = table("", "evening", "step", "state"), []
     for day in dates:
@@ -267,8 +267,9 @@ def status(
     from optiq.cli.moment import now
     from optiq.cli.output import emit, table
     from optiq.cli.settings import evening_settings
-    from optiq.learn import evening_heartbeat, evening_manifest
-    from optiq.learn.evening import pending
+    from optiq.learn.evening import heartbeat as evening_heartbeat
+    from optiq.learn.evening import manifest as evening_manifest
+    from optiq.learn.evening.night import pending
     from optiq.market.schema import IST
 
     settings, moment = evening_settings(config), now()

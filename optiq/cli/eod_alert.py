@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from optiq.errors import InputError
 
 if TYPE_CHECKING:
-    from optiq.learn.evening_manifest import Manifest
+    from optiq.learn.evening.manifest import Manifest
     from optiq.report.evening_summary import Summary
     from optiq.run.alerts import Alerts
 
@@ -55,7 +55,7 @@ def send(
     An evening that is done is the alert ``end``, any other ``fault``.
     """
     from optiq.cli.output import warn
-    from optiq.learn import evening_manifest
+    from optiq.learn.evening import manifest as evening_manifest
     from optiq.report.evening_summary import text_of
     from optiq.run.alerts import Alert
 

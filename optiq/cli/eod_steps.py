@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from optiq.errors import InputError
 
 if TYPE_CHECKING:
-    from optiq.learn.evening import EveningStep, Tonight
-    from optiq.learn.evening_manifest import Facts, Manifest
-    from optiq.learn.evening_settings import EveningSettings
-    from optiq.learn.evening_steps import BuildEpisodes, Trainer
+    from optiq.learn.evening.manifest import Facts, Manifest
+    from optiq.learn.evening.night import EveningStep, Tonight
+    from optiq.learn.evening.settings import EveningSettings
+    from optiq.learn.evening.steps import BuildEpisodes, Trainer
 
 
 def steps_on(
@@ -24,8 +24,8 @@ def steps_on(
     overrides: Sequence[str],
 ) -> list[EveningStep]:
     """Return the steps of an evening: the scorer always, others if asked for or on their day."""
-    from optiq.learn.evening_settings import EXTRA, WEEKDAYS
-    from optiq.learn.evening_steps import steps_of
+    from optiq.learn.evening.settings import EXTRA, WEEKDAYS
+    from optiq.learn.evening.steps import steps_of
 
     if unknown := sorted(set(extra) - set(EXTRA)):
         raise InputError(f"--with {unknown[0]}", f"give {' or '.join(EXTRA)}")
@@ -83,9 +83,9 @@ def _scorer(settings: EveningSettings, config: Path | None, overrides: Sequence[
     def train(tonight: Tonight) -> Facts:
         from optiq.cli.settings import run_settings
         from optiq.learn.dataset import Recipe, dataset
-        from optiq.learn.scorer_candidate import candidate, days_to_learn
-        from optiq.learn.scorer_card import notes
-        from optiq.learn.scorer_training import Plan
+        from optiq.learn.scorer.candidate import candidate, days_to_learn
+        from optiq.learn.scorer.card import notes
+        from optiq.learn.scorer.training import Plan
         from optiq.market.store import Store
         from optiq.report.card import card_page
 
@@ -111,9 +111,9 @@ def _scorer(settings: EveningSettings, config: Path | None, overrides: Sequence[
 
 def _direction(settings: EveningSettings) -> Trainer:
     def train(tonight: Tonight) -> Facts:
-        from optiq.learn.direction_fit import Training
-        from optiq.learn.direction_training import Plan, sessions_of, stored
-        from optiq.learn.direction_training import train as train_direction
+        from optiq.learn.direction.fit import Training
+        from optiq.learn.direction.training import Plan, sessions_of, stored
+        from optiq.learn.direction.training import train as train_direction
         from optiq.market.store import Store
         from optiq.report.card import card_page
 
@@ -143,11 +143,11 @@ def _direction(settings: EveningSettings) -> Trainer:
 
 def _policy(settings: EveningSettings) -> Trainer:
     def train(tonight: Tonight) -> Facts:
-        from optiq.learn.episode_table import read_episodes
-        from optiq.learn.evening import Skipped
-        from optiq.learn.policy_fit import Plan
-        from optiq.learn.policy_training import counts_of, is_enough, to_learn
-        from optiq.learn.policy_training import train as train_policy
+        from optiq.learn.evening.night import Skipped
+        from optiq.learn.policy.episode_table import read_episodes
+        from optiq.learn.policy.fit import Plan
+        from optiq.learn.policy.training import counts_of, is_enough, to_learn
+        from optiq.learn.policy.training import train as train_policy
         from optiq.report.card import card_page
 
         episodes = read_episodes(tonight.store, settings.underlyings, last=tonight.date)

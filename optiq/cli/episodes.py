@@ -52,8 +52,8 @@ def build(
     from optiq.cli.output import emit, progress
     from optiq.cli.settings import run_settings
     from optiq.errors import InputError
-    from optiq.learn.direction_serving import direction_named
-    from optiq.learn.served_policy import policy_named
+    from optiq.learn.direction.serving import direction_named
+    from optiq.learn.policy.served import policy_named
     from optiq.market.store import Store
     from optiq.run.choosing import RANDOM
     from optiq.run.episodes import build as build_episodes

@@ -103,9 +103,9 @@ def explain(
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
     from optiq.errors import InputError
-    from optiq.learn.direction_serving import NONE, direction_named
-    from optiq.learn.served_policy import policy_named
-    from optiq.learn.served_scorer import scorer_named
+    from optiq.learn.direction.serving import NONE, direction_named
+    from optiq.learn.policy.served import policy_named
+    from optiq.learn.scorer.served import scorer_named
     from optiq.market.store import Store
     from optiq.report.trade_story import show_refusal, show_trade
     from optiq.run.explain import explain_trade, find_trade, retell
@@ -162,8 +162,8 @@ def _explain_choice(
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
     from optiq.errors import DamagedError
-    from optiq.learn.policy_look import moved
-    from optiq.learn.served_policy import policy_named, served_by
+    from optiq.learn.policy.look import moved
+    from optiq.learn.policy.served import policy_named, served_by
     from optiq.report.choice_story import show_choice
     from optiq.run.explain_choice import asked_again, find_choice, told
 
@@ -196,7 +196,7 @@ def _explain_direction(
 ) -> None:
     from optiq.cli.output import emit
     from optiq.errors import InputError
-    from optiq.learn.direction_look import look
+    from optiq.learn.direction.look import look
     from optiq.market.store import Store
     from optiq.report.direction_look import drawn, show_look
 

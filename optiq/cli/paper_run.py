@@ -100,9 +100,9 @@ def paper_run(
     from optiq.cli.paper_source import source_of
     from optiq.cli.paper_watch import Looks, alerts_of, watched
     from optiq.cli.settings import run_settings
-    from optiq.learn.direction_serving import direction_named
-    from optiq.learn.served_policy import policy_named, served_by
-    from optiq.learn.served_scorer import scorer_named
+    from optiq.learn.direction.serving import direction_named
+    from optiq.learn.policy.served import policy_named, served_by
+    from optiq.learn.scorer.served import scorer_named
     from optiq.report.tables import about_models, show_run
     from optiq.run.episodes import walk_hash
     from optiq.run.exploring import progress_of

@@ -33,9 +33,9 @@ def parity(
     """
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
-    from optiq.learn.direction_serving import NONE, direction_named
-    from optiq.learn.served_policy import policy_named
-    from optiq.learn.served_scorer import scorer_named
+    from optiq.learn.direction.serving import NONE, direction_named
+    from optiq.learn.policy.served import policy_named
+    from optiq.learn.scorer.served import scorer_named
     from optiq.run.parity import prove
     from optiq.run.sessions import CONFIG, FOLDER, Ensemble, read_session
 

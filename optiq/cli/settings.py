@@ -10,7 +10,7 @@ from typing import Any
 
 from optiq.cli.config import resolve
 from optiq.errors import StrategyError
-from optiq.learn.evening_settings import EveningSettings
+from optiq.learn.evening.settings import EveningSettings
 from optiq.run.backtest import Settings
 from optiq.run.user_strategy import all_names, find, find_all
 from optiq.trade.charges import Broker

@@ -102,9 +102,9 @@ def train_direction(
     Interrupted, the same command goes on where it was.
     """
     from optiq.cli.output import emit, progress
-    from optiq.learn.direction_fit import Training, device_in_words
-    from optiq.learn.direction_labels import LabelRule
-    from optiq.learn.direction_training import KIND, Plan, n_epochs, sessions_of, stored, train
+    from optiq.learn.direction.fit import Training, device_in_words
+    from optiq.learn.direction.labels import LabelRule
+    from optiq.learn.direction.training import KIND, Plan, n_epochs, sessions_of, stored, train
     from optiq.market.store import Store
     from optiq.report.card import card_page
     from optiq.report.direction_table import show_direction

@@ -23,9 +23,9 @@ from optiq.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from optiq.learn.episode_table import EpisodeTable
-    from optiq.learn.policy_evaluation import Evaluation
-    from optiq.learn.policy_fit import Plan
+    from optiq.learn.policy.episode_table import EpisodeTable
+    from optiq.learn.policy.evaluation import Evaluation
+    from optiq.learn.policy.fit import Plan
 
 
 def train_policy(
@@ -85,10 +85,10 @@ def train_policy(
     1,000 episodes or 60 sessions nothing is trained and the choice stays random.
     """
     from optiq.cli.output import emit, progress
-    from optiq.learn.episode_table import read_episodes
-    from optiq.learn.policy_fit import Plan
-    from optiq.learn.policy_sac import Training
-    from optiq.learn.policy_training import (
+    from optiq.learn.policy.episode_table import read_episodes
+    from optiq.learn.policy.fit import Plan
+    from optiq.learn.policy.sac import Training
+    from optiq.learn.policy.training import (
         require_enough,
         require_results,
         to_learn,
@@ -139,8 +139,8 @@ def train_policy(
 
 def _explore(models: Path, table: EpisodeTable, plan: Plan, as_json: bool) -> None:
     from optiq.cli.output import emit, progress
-    from optiq.learn.policy_training import counts_of, explore, total_steps
-    from optiq.learn.policy_words import not_shown, shown
+    from optiq.learn.policy.training import counts_of, explore, total_steps
+    from optiq.learn.policy.words import not_shown, shown
 
     total = total_steps(table, plan, exploratory=True)
     with progress("Exploring", total=total, unit="steps", quiet=as_json) as advance:

@@ -21,7 +21,7 @@ from optiq.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from optiq.learn.scorer_candidate import Candidate
+    from optiq.learn.scorer.candidate import Candidate
 
 LOOKBACK = 60
 
@@ -100,9 +100,9 @@ def train_scorer(
     from optiq.cli.output import emit, progress, warn
     from optiq.cli.settings import run_settings
     from optiq.learn.dataset import Recipe, dataset
-    from optiq.learn.scorer_candidate import candidate, days_to_learn
-    from optiq.learn.scorer_export import export, require_known
-    from optiq.learn.scorer_training import Plan, n_fits
+    from optiq.learn.scorer.candidate import candidate, days_to_learn
+    from optiq.learn.scorer.export import export, require_known
+    from optiq.learn.scorer.training import Plan, n_fits
     from optiq.market.store import Store
     from optiq.report.card import card_page
 
@@ -125,8 +125,8 @@ def train_scorer(
 
 
 def _told(made: Candidate, models: Path, output: Path | None, seconds: float) -> dict[str, Any]:
-    from optiq.learn.scorer import KIND
-    from optiq.learn.scorer_card import notes
+    from optiq.learn.scorer.card import notes
+    from optiq.learn.scorer.model import KIND
 
     kept = ("underlyings", "sessions", "seen_until", "lockbox", "label", "splits", "rows")
     return {

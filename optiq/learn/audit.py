@@ -24,9 +24,9 @@ AUDITS = "audits.jsonl"
 Found = tuple[bool, str, Mapping[str, Any]]
 """What a check returns: whether it passed, what it says, and numbers by name."""
 AUDITED = {
-    "scorer": "optiq.learn.scorer_audit",
-    "direction": "optiq.learn.direction_audit",
-    "policy": "optiq.learn.policy_audit",
+    "scorer": "optiq.learn.scorer.audit",
+    "direction": "optiq.learn.direction.audit",
+    "policy": "optiq.learn.policy.audit",
     "strategy": "optiq.learn.strategy_audit",
 }
 """Each kind's table of checks."""

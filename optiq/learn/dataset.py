@@ -16,9 +16,9 @@ from optiq.errors import DamagedError
 from optiq.learn import dataset_file
 from optiq.learn.dataset_file import Columns
 from optiq.learn.labels import exit_rule, labels
-from optiq.learn.scorer import feature_hash
-from optiq.learn.scorer_fit import NAMES, Examples
-from optiq.learn.scorer_serving import features_of
+from optiq.learn.scorer.fit import NAMES, Examples
+from optiq.learn.scorer.model import feature_hash
+from optiq.learn.scorer.serving import features_of
 from optiq.market.context import Context
 from optiq.market.manifest import DayManifest
 from optiq.market.schema import PRICES, AnyArray, BoolArray, FloatArray, IntArray, TimeArray

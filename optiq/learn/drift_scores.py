@@ -17,7 +17,7 @@ import numpy as np
 from optiq.learn import registry
 from optiq.learn.drift import LEAST_SESSIONS, TREND_SESSIONS, Group, Moved, Reference
 from optiq.learn.drift_sample import DaySample
-from optiq.learn.scorer import KIND, ScorerModel
+from optiq.learn.scorer.model import KIND, ScorerModel
 
 NAME = "score"
 

@@ -13,8 +13,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from optiq.errors import InputError
-from optiq.learn.episode_table import EpisodeTable
-from optiq.learn.observed import FURTHEST, Statistics
+from optiq.learn.policy.episode_table import EpisodeTable
+from optiq.learn.policy.observed import FURTHEST, Statistics
 from optiq.market.schema import BoolArray, FloatArray
 
 ID = "optiq/StrategyChoice-v0"
@@ -45,8 +45,8 @@ class StrategyEnv(gymnasium.Env[Row32, Row32]):
 
     ## Observation Space
     ``Box(-5, 5, (23,))``: the market's features at the decision, z-scored with the mean and
-    deviation of the training sessions (`optiq.learn.observed.Statistics`) and cut off at 5; 0
-    where unknown.
+    deviation of the training sessions (`optiq.learn.policy.observed.Statistics`) and cut off at 5;
+    0 where unknown.
 
     | Num | Observation | What it is | Unit | Window |
     |-----|-------------|------------|------|--------|

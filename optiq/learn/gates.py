@@ -68,9 +68,9 @@ def _judge_of(module: str) -> Judge:
 
 
 GATES: dict[str, Judge] = {
-    "scorer": _judge_of("optiq.learn.scorer_gate"),
-    "policy": _judge_of("optiq.learn.policy_gate"),
-    "direction": _judge_of("optiq.learn.direction_gate"),
+    "scorer": _judge_of("optiq.learn.scorer.gate"),
+    "policy": _judge_of("optiq.learn.policy.gate"),
+    "direction": _judge_of("optiq.learn.direction.gate"),
 }
 """Each kind's judge: a module of that name with ``judge(case: Case) -> Verdict``."""
 

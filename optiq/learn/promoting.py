@@ -9,8 +9,8 @@ from pathlib import Path
 
 from optiq.learn import gates, registry
 from optiq.learn.aliases import Promotion
-from optiq.learn.episode_table import sessions_with_episodes
 from optiq.learn.gates import GATES, Case, Judge, Verdict
+from optiq.learn.policy.episode_table import sessions_with_episodes
 from optiq.learn.version_folder import Stored
 from optiq.market.calendar import sessions_between
 from optiq.market.manifest import listed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optiq.learn import registry
-from optiq.learn.evening_calendar import sessions_since
+from optiq.learn.evening.calendar import sessions_since
 
 
 @dataclass(frozen=True, slots=True)

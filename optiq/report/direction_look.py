@@ -11,9 +11,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from optiq.learn.direction_labels import CLASS_NAMES
-from optiq.learn.direction_look import Look
-from optiq.learn.direction_windows import NAMES
+from optiq.learn.direction.labels import CLASS_NAMES
+from optiq.learn.direction.look import Look
+from optiq.learn.direction.windows import NAMES
 from optiq.market.schema import IST_OFFSET
 
 SHOWN = 10

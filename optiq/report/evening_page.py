@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from optiq import __version__
-from optiq.learn.evening_manifest import Manifest
+from optiq.learn.evening.manifest import Manifest
 from optiq.learn.measured import Measured
 from optiq.report.evening_summary import Summary
 from optiq.report.measured_table import bounds_text, evidences, number_text

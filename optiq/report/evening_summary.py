@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from optiq.learn.evening_manifest import Manifest
+from optiq.learn.evening.manifest import Manifest
 from optiq.market.schema import IST
 from optiq.report.money import grouped
 

@@ -1,0 +1,1 @@
+"""The direction model: labels, windows, the transformer, what it must beat, its gate."""

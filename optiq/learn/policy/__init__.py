@@ -1,0 +1,1 @@
+"""The choice among strategies: who can choose, what each is worth, the gate, and serving."""
