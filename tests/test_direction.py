@@ -206,8 +206,8 @@ def test_a_champion_serves_from_the_day_its_promotion_takes_effect() -> None:
     assert served.version(before) is None
     earlier = stored().read_panel(UNDERLYING, before), stored().context(UNDERLYING, before)
     assert served(*earlier) is None
-    assert served.in_sample([before, panel.date]) == 0
-    assert ServedDirection(models, done.version).in_sample([before, panel.date]) == 1
+    assert served.learnt([before, panel.date]) == []
+    assert ServedDirection(models, done.version).learnt([before, panel.date]) == [before]
     assert direction_named(models, None, [built_in("iv_rank")]) is None
 
 

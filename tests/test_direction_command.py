@@ -105,9 +105,11 @@ def test_a_moment_before_the_first_quote_is_missing(capsys) -> None:
 def test_a_backtest_names_the_version_and_says_what_is_in_sample(capsys, tmp_path) -> None:
     asked = ("backtest", "--strategy", "quantum_edge", "--models", str(models()))
     version = registry.versions(models(), "direction")[-1]
-    status, out, err = run(
-        capsys, *asked, "--direction", version, "--out", str(tmp_path / "a"), "--json"
-    )
+    by_version = (*asked, "--direction", version, "--out", str(tmp_path / "a"), "--json")
+    status, out, _ = run(capsys, *by_version)
+    assert status == 2
+    assert "has learnt from 3 of these" in json.loads(out)["error"]["message"]
+    status, out, err = run(capsys, *by_version, "--in-sample")
     assert status == 0
     assert json.loads(out)["direction"] == version
     assert "3 of these sessions: in-sample" in err

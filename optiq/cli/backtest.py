@@ -95,7 +95,9 @@ def backtest(
     runs = folder("runs", RUNS, config)
     folders = {"store": store, "runs": runs}
     model = direction_named(models, direction, strategies)
-    if model is not None and (learnt := model.in_sample(days)):
+    if model is not None and not in_sample:
+        model.require_unseen(days)
+    elif model is not None and (learnt := len(model.learnt(days))):
         warn(f"direction {model.name} has learnt from {learnt} of these sessions: in-sample")
     served = scorer_named(models, scorer, days, underlying, in_sample=in_sample)
     asked = (models, policy, strategies, seed, days, underlying)

@@ -13,23 +13,22 @@ from optiq.errors import InputError
 from optiq.learn import registry
 from optiq.learn.direction.model import DirectionModel, read_bundle
 from optiq.learn.direction.windows import LENGTH, seen_of
+from optiq.learn.serving import CHAMPION, Served
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray
 from optiq.trade.strategies import BUILT_IN, Strategy
 
-KIND, CHAMPION, NONE = "direction", "champion", "none"
+KIND, NONE = "direction", "none"
 
 
-class ServedDirection:
-    """The models of a registry as one callable, `optiq.run.seeing.SinceRow`.
+class ServedDirection(Served):
+    """The direction models of a registry as one callable, `optiq.run.seeing.SinceRow`."""
 
-    As champion, each session is told by the version whose promotion had taken effect on it, and
-    not at all before the first; an exact version tells all sessions.
-    """
+    kind = KIND
 
     def __init__(self, root: Path, name: str = CHAMPION) -> None:
-        self.root, self.name = root, name
+        super().__init__(root, name)
         self._model = lru_cache(maxsize=4)(self._loaded)
 
     def __call__(self, panel: Panel, context: Context) -> FloatArray | None:
@@ -49,12 +48,6 @@ class ServedDirection:
         model = self.model_for(panel.underlying, panel.date)
         return np.nan if model is None else model.acts_from
 
-    def version(self, session: dt.date) -> str | None:
-        """Return the version that tells a session; None where none serves."""
-        if self.name == CHAMPION:
-            return registry.at(self.root, KIND, session)
-        return registry.resolve(self.root, KIND, self.name)
-
     def model_for(self, underlying: str, session: dt.date) -> DirectionModel | None:
         """Return the model that tells a session of an underlying; None where none serves.
 
@@ -72,14 +65,6 @@ class ServedDirection:
         raise InputError(
             f"direction {version} has learnt {', '.join(underlyings)}, not {underlying}",
             "give another version, or --direction none",
-        )
-
-    def in_sample(self, sessions: Sequence[dt.date]) -> int:
-        """Return how many of these sessions the model that tells them has itself learnt from."""
-        return sum(
-            (version := self.version(session)) is not None
-            and session <= registry.seen_until(registry.load(self.root, KIND, version))
-            for session in sessions
         )
 
     def _loaded(self, version: str) -> tuple[DirectionModel, tuple[str, ...]]:
