@@ -38,9 +38,12 @@ from optiq.learn.drift_statistics import (
 )
 from optiq.market.schema import BoolArray, FloatArray, IntArray
 
-ALARMS = 0.01
-"""How often an ordinary day may alarm, feature by feature; reached with 100 sessions."""
-TREND_ALARMS = 0.0003
+ALARMS = 0.003
+"""How often a day drawn at random may alarm, feature by feature.
+
+Days are not: a wandering market makes it about twice that (docs/studies, drift).
+"""
+TREND_ALARMS = 0.0002
 TREND_SESSIONS = 20
 LAGS = 10
 IMMATERIAL = 0.02
@@ -155,7 +158,9 @@ class Reference:
         self._units = np.fmax(ordinary, LEAST_UNITS)
         scores = np.fmax.reduce(held_out / self._units[None], axis=1)
         self.threshold = np.fmax(threshold(scores, ALARMS), 1.0)
-        freedom = max(n / LAGS, 2.0)  # what a variance over LAGS lags is worth
+        # A variance over LAGS lags is worth 3 n / LAGS independent ones of white noise (Priestley,
+        # Spectral Analysis and Time Series, 1981); sessions wander, and are worth half of that.
+        freedom = max(1.5 * n / LAGS, 2.0)
         self.trend_threshold = float(stats.t.ppf(1 - TREND_ALARMS / 2, freedom))
 
     def compare(self, recent: Sequence[DaySample]) -> list[Moved]:
@@ -197,12 +202,14 @@ class Reference:
         self._slopes = slopes(medians, self._causes, effects)
         known = medians[:, self._causes]
         self._usually = nanmedian(known)
-        self._range = np.fmin.reduce(known), np.fmax.reduce(known)
+        least, most = np.fmin.reduce(known), np.fmax.reduce(known)
+        beyond = (most - least) / 2
+        self._range = least - beyond, most + beyond
 
     def _freed(self, day: Day) -> Day:
         """Return a session with medians as they were at the usual volatility and life.
 
-        No further than the training sessions went: a wrong volatility must not move all others.
+        Not much further than the training sessions went: a wrong volatility must not move all.
         """
         apart = np.nan_to_num(np.clip(day.median[self._causes], *self._range) - self._usually)
         return replace(day, median=day.median - apart @ self._slopes)

@@ -11,6 +11,9 @@ from rich.table import Table
 from optiq.learn.drift import Moved
 from optiq.learn.drift_days import Drift
 
+ORDINARY = 0.01
+"""How often an ordinary simulated day alarmed, feature by feature, or somewhat less."""
+
 
 def show_drift(screen: Console, found: Drift, underlying: str) -> None:
     """Print what moved, farthest first, or that nothing did; and what it was compared with."""
@@ -37,8 +40,7 @@ def show_drift(screen: Console, found: Drift, underlying: str) -> None:
         )
     screen.print(table)
     screen.print(
-        f"[dim]Of {many} compared, an ordinary day moves about "
-        f"{many * max(0.01, 1 / (len(found.trained) + 1)):.1f} by chance; "
+        f"[dim]Of {many} compared, an ordinary day moves about {many * ORDINARY:.1f} by chance; "
         f"lately: the last {len(found.recent)} sessions together.[/dim]"
     )
 
