@@ -36,9 +36,7 @@ OutOption = Annotated[
 ]
 InSampleOption = Annotated[
     bool,
-    typer.Option(
-        "--in-sample", help="Let a scorer or policy serve days it learnt from; everything says so."
-    ),
+    typer.Option("--in-sample", help="Let a model serve days it learnt from; everything says so."),
 ]
 CompareOption = Annotated[
     bool,
