@@ -17,7 +17,7 @@ from small_models import FILES, card, measured
 from optiq.errors import EvidenceError, StorageError
 from optiq.learn import gates, lockbox, registry, trials
 from optiq.learn.evening.manifest import read
-from optiq.learn.evening.night import Evening
+from optiq.learn.evening.night import Evening, size_of
 from optiq.learn.evening.settings import EveningSettings
 from optiq.learn.evening.steps import steps_of
 from optiq.learn.gates import Case, Verdict
@@ -230,3 +230,11 @@ def test_a_manifest_that_was_changed_is_said_to_be(place):
     path.write_text(path.read_text().replace('"promoted": true', '"promoted": false'))
     with pytest.raises(Exception, match="not what an evening wrote"):
         read(place / "store", TONIGHT)
+
+
+def test_what_an_evening_used_does_not_depend_on_the_number_of_its_process(place):
+    run(place)()
+    used = read(place / "store", TONIGHT).bytes_after
+    for lock in (*(place / "store").rglob(".lock"), *(place / "models").rglob(".lock")):
+        lock.write_text("process 7\n")
+    assert size_of(place / "store") + size_of(place / "models") == used

@@ -216,9 +216,12 @@ def require_space(store: Path, models: Path, settings: EveningSettings) -> None:
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes of all files below a folder, the evenings' own apart."""
+    """Return the bytes of all files below a folder, the evenings' own and locks apart.
+
+    A lock names its process, whose number has more digits one time than the next.
+    """
     files = (path for path in folder.rglob("*") if path.is_file() and FOLDER not in path.parts)
-    return sum(path.stat().st_size for path in files)
+    return sum(path.stat().st_size for path in files if not path.name.startswith("."))
 
 
 def _unmet(step: EveningStep, manifest: Manifest) -> str:
