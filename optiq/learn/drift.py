@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from optiq.errors import EvidenceError
 from optiq.learn.drift_sample import (
@@ -43,7 +42,12 @@ ALARMS = 0.003
 
 Days are not: a wandering market makes it about twice that (docs/studies, drift).
 """
-TREND_ALARMS = 0.0002
+TREND_ERRORS = 5.5
+"""Standard errors beyond which the last sessions together have moved.
+
+Measured, not deduced: sessions wander, so that more of them tell less of their mean than any theory
+of short memory says. All shifts of half a deviation were found with it (docs/studies, drift).
+"""
 TREND_SESSIONS = 20
 LAGS = 10
 IMMATERIAL = 0.02
@@ -158,10 +162,6 @@ class Reference:
         self._units = np.fmax(ordinary, LEAST_UNITS)
         scores = np.fmax.reduce(held_out / self._units[None], axis=1)
         self.threshold = np.fmax(threshold(scores, ALARMS), 1.0)
-        # A variance over LAGS lags is worth 3 n / LAGS independent ones of white noise (Priestley,
-        # Spectral Analysis and Time Series, 1981); sessions wander, and are worth half of that.
-        freedom = max(1.5 * n / LAGS, 2.0)
-        self.trend_threshold = float(stats.t.ppf(1 - TREND_ALARMS / 2, freedom))
 
     def compare(self, recent: Sequence[DaySample]) -> list[Moved]:
         """Return what each feature says of the last of ``recent`` sessions, oldest first."""
@@ -178,7 +178,7 @@ class Reference:
                 now=float(days[-1].raw_median[f]),
                 usual=float(self.usual[f]),
                 trend=float(trend[f]),
-                trend_threshold=self.trend_threshold,
+                trend_threshold=TREND_ERRORS,
             )
             for f, name in enumerate(self._names)
         ]
