@@ -62,6 +62,7 @@ def card_page(card: Mapping[str, Any]) -> str:
             importance=_importance(card),
             idle=sum(one["share"] < LEAST_SHARE for one in card.get("importance") or ()),
             facts=list(_facts(card)),
+            trials=list(_flat(card.get("trials") or {})),
             version=__version__,
             styles="\n".join(asset(name) for name in ("page.css", "card.css")),
             policy=policy([]),
@@ -137,6 +138,10 @@ def _importance(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**one, "long": one["share"] / most if most else 0.0} for one in listed]
 
 
+SENTENCE = 60
+"""What is longer than so many characters stands on a line of its own."""
+
+
 def _facts(card: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yield what else the card says, a heading and its lines each."""
     for key, value in card.items():
@@ -152,6 +157,8 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         for number, item in enumerate(value, 1):
             yield from _flat(item, f"{name} {number}".strip())
+    elif isinstance(value, list) and any(len(str(item)) > SENTENCE for item in value):
+        yield from ((name, _leaf(item)) for item in value)
     elif isinstance(value, list):
         yield name, ", ".join(map(_leaf, value)) or "none"
     else:
