@@ -152,9 +152,9 @@ def test_permuted_labels_teach_nothing(tmp_path, write_study):
     recipe = Recipe(built_in("gamma_scalping"), Settings(walk=WalkSettings(latency_s=0.0)))
     market = Simulation(days=40, seed=21, plants=(Momentum(3.0),), row_seconds=300.0)
     data, _ = labelled(tmp_path / "learnt", market, 10**6, recipe)
-    new, _ = labelled(
-        tmp_path / "tested", Simulation(days=20, seed=22, row_seconds=300.0), 10**6, recipe
-    )
+    nothing = (Momentum(1e-9),)  # so that there is a hidden signal to write down
+    without = Simulation(days=20, seed=22, plants=nothing, row_seconds=300.0)
+    new, _ = labelled(tmp_path / "tested", without, 10**6, recipe)
     aucs = []
     for seed in range(20):
         rng, net_pnl = np.random.default_rng(seed), data.net_pnl.copy()
