@@ -14,7 +14,7 @@ from optiq.run.prefix import orders_of, require
 from optiq.trade.strategies import built_in
 from optiq.trade.strategies.oi_buildup import rows_before
 from optiq.trade.tradability import strikes_from_the_money
-from optiq.trade.traded_volume import units_traded, volume_weighted_spot
+from optiq.trade.traded_volume import volume_weighted_spot
 
 # The volume-weighted spot
 
@@ -43,7 +43,7 @@ def test_volume_of_a_contract_without_a_price_yet_is_none():
     ltp = [[60, NAN], [60, NAN], [60, 60], [60, 60]]
     volume = [[0, 0], [10, 900], [20, 950], [30, 960]]
     panel = small_panel([600, 601, 602, 603], [100.0] * 2, [1, -1], ltp, volume=volume)
-    assert units_traded(panel).tolist() == [0, 10, 10, 20]
+    assert panel.units_traded.tolist() == [0, 10, 10, 20]
 
 
 def test_monitor_rows_trade_nothing():
@@ -51,7 +51,7 @@ def test_monitor_rows_trade_nothing():
     panel = small_panel(
         [600, 600.5, 601], [100.0], [1], 60.0, volume=volume, chain=[True, False, True]
     )
-    assert units_traded(panel).tolist() == [0, 0, 25]
+    assert panel.units_traded.tolist() == [0, 0, 25]
 
 
 # vwap_deviation

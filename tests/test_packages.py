@@ -18,7 +18,7 @@ from optiq.run.prefix import Subject, require
 from optiq.run.said import of_orders
 from optiq.trade.orders import ExitRule, Orders
 from optiq.trade.packages import iron_condor, straddle, strangle, vertical
-from optiq.trade.tradability import first_row, nearest_expiry
+from optiq.trade.tradability import nearest_expiry
 
 NOON = [720.0, 721.0, 722.0]
 CONDOR = "-26300CE -25700PE +26500CE +25500PE"
@@ -146,7 +146,7 @@ def everywhere(build: Callable[..., Orders], day: Panel, **how: object) -> Order
 
 
 def strikes_by(day: Panel, row: int, expiry: np.datetime64) -> list[float]:
-    there = (day.expiry == expiry) & (first_row(day) <= row)
+    there = (day.expiry == expiry) & (day.first_row <= row)
     return sorted(set(day.strike[there].tolist()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, cast
@@ -20,14 +21,16 @@ class _Answers(NamedTuple):
     said: dict[Hashable, AnyArray]
 
 
-_latest = _Answers(lambda: None, {})
+PANELS = 4
+"""Of a day that comes in, some are shown the whole and some its last rows."""
+_latest: deque[_Answers] = deque(maxlen=PANELS)
 
 
 def asked_once(function: Asked) -> Asked:
-    """Remember a function's answers about the latest panel; whoever asks gets a copy.
+    """Remember a function's answers about the latest panels; whoever asks gets a copy.
 
-    A panel never changes, so the same question has the same answer. Only one panel's answers are
-    kept, so that memory stays bounded. The panel comes first; the other arguments must be hashable.
+    A panel never changes, so the same question has the same answer. Only a few panels' answers
+    are kept, so that memory stays bounded. The panel comes first, the others must be hashable.
     """
 
     @wraps(function)
@@ -41,8 +44,8 @@ def asked_once(function: Asked) -> Asked:
 
 
 def _about(panel: Panel) -> dict[Hashable, AnyArray]:
-    global _latest
-    latest = _latest
-    if latest.panel() is not panel:
-        latest = _latest = _Answers(weakref.ref(panel), {})
-    return latest.said
+    for answers in list(_latest):
+        if answers.panel() is panel:
+            return answers.said
+    _latest.appendleft(_Answers(weakref.ref(panel), {}))
+    return _latest[0].said

@@ -52,3 +52,9 @@ class Context:
         if self.direction is None:
             return self
         return replace(self, direction=self.direction[:n_rows])
+
+    def tail(self, start: int) -> Context:
+        """Return what belongs to the panel's rows from ``start`` on."""
+        if self.direction is None or start == 0:
+            return self
+        return replace(self, direction=self.direction[start:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray, IntArray
 
 NOT_A_COUNT = -1
@@ -27,23 +28,33 @@ def units(quantity: float) -> int:
     return NOT_A_COUNT
 
 
+def units_traded(panel: Panel) -> IntArray:
+    """Return (n_rows,) what all contracts together traded since the chain row before."""
+    volume = panel.volume.T
+    if not panel.is_chain.all():
+        volume = np.where(panel.is_chain, volume, np.nan)
+    none_yet = np.full(panel.n_contracts, NOT_A_COUNT)
+    return traded_units(np.ascontiguousarray(volume, np.float64), panel.first_row, none_yet)
+
+
 @njit(cache=True, error_model="numpy")
-def traded_units(volume: FloatArray, first: IntArray) -> IntArray:
+def traded_units(volume: FloatArray, first: IntArray, highest: IntArray) -> IntArray:
     """Return (n_rows,) what the whole chain traded since the row before.
 
     ``volume`` is (n_contracts, n_rows), cumulative; only what it rises over its highest so far
     counts, so that a vendor's gap is no trade. A contract's first volume is no trade either.
+    ``highest`` (n_contracts,) is that of the rows before, `NOT_A_COUNT` where none had one; it is
+    brought up to date.
     """
     n_contracts, n_rows = volume.shape
     traded = np.zeros(n_rows, np.int64)
     for contract in range(n_contracts):
-        highest = NOT_A_COUNT
         for row in range(first[contract], n_rows):
             now = units(volume[contract, row])
-            if now > highest:
-                if highest != NOT_A_COUNT:
-                    traded[row] += now - highest
-                highest = now
+            if now > highest[contract]:
+                if highest[contract] != NOT_A_COUNT:
+                    traded[row] += now - highest[contract]
+                highest[contract] = now
     return traded
 
 

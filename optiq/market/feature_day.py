@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from optiq.market.context import Context
 from optiq.market.contracts import expiry_close_utc
 from optiq.market.panel import Panel
 from optiq.market.parity import StrikePairs, strike_pairs
+from optiq.market.picked_fields import last_rows
 from optiq.market.pricing import years_to_expiry
 from optiq.market.schema import FloatArray, IntArray
 
@@ -24,48 +25,6 @@ NO_ROW = -1
 
 Values = dict[str, FloatArray]
 """A feature's values by its name."""
-
-
-class ChainFields(Mapping[str, FloatArray]):
-    """The fields of a panel on some of its rows, each taken when asked for."""
-
-    def __init__(self, fields: Mapping[str, FloatArray], rows: IntArray) -> None:
-        self._fields = fields
-        self._rows = rows
-        self._taken: dict[str, FloatArray] = {}
-
-    def __getitem__(self, name: str) -> FloatArray:
-        if name not in self._taken:
-            self._taken[name] = taken(self._fields[name], self._rows)
-        return self._taken[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-
-def taken(field: FloatArray, rows: IntArray) -> FloatArray:
-    """Return some rows of a field (n_rows, n_contracts), in the memory layout that it has."""
-    if field.flags.c_contiguous:
-        return np.take(field, rows, axis=0)
-    return np.take(field.T, rows, axis=1).T
-
-
-def chain_rows(panel: Panel) -> Panel:
-    """Return the panel without its monitor rows, so that nothing can depend on them."""
-    if panel.is_chain.all():
-        return panel
-    rows = np.flatnonzero(panel.is_chain)
-    return replace(
-        panel,
-        ts=panel.ts[rows],
-        known=panel.known[rows],
-        is_chain=panel.is_chain[rows],
-        spot=panel.spot[rows],
-        fields=ChainFields(panel.fields, rows),
-    )
 
 
 @dataclass(frozen=True)
@@ -97,7 +56,7 @@ class FeatureDay:
     @cached_property
     def panel(self) -> Panel:
         """The chain rows alone."""
-        return chain_rows(self.whole)
+        return self.whole.chain_only
 
     @cached_property
     def start(self) -> int:
@@ -114,15 +73,11 @@ class FeatureDay:
 
     def cells(self, name: str) -> FloatArray:
         """Return a field on the tail, (n_contracts, n_tail), contiguous per contract."""
-        if name not in self._cells:
-            field, is_all = self.whole.fields[name], self.panel is self.whole
-            tail = field[self.tail :] if is_all else taken(field, self.rows[self.tail :])
-            self._cells[name] = np.ascontiguousarray(tail.T, np.float64)
-        return self._cells[name]
+        return np.ascontiguousarray(self._fields[name].T, np.float64)
 
     @cached_property
-    def _cells(self) -> dict[str, FloatArray]:
-        return {}
+    def _fields(self) -> Mapping[str, FloatArray]:
+        return last_rows(self.panel.fields, self.tail)
 
     @cached_property
     def pairs(self) -> StrikePairs:
@@ -132,7 +87,7 @@ class FeatureDay:
     @cached_property
     def first(self) -> IntArray:
         """First chain row that quotes each contract, (n_contracts,); n_rows where none does."""
-        return moneyness.first_row(self.panel)
+        return self.panel.first_row
 
     @cached_property
     def first_in_tail(self) -> IntArray:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from optiq.market.context import Context
-from optiq.market.counts import traded_units
 from optiq.market.feature_day import FeatureDay, Values, value_at
 from optiq.market.schema import BoolArray, FloatArray, IntArray
 
@@ -50,7 +49,7 @@ def session_features(day: FeatureDay) -> Values:
         *("realised_vol_30m", "vwap_distance", "opening_range_position"),
     )
     values = {name: np.full(day.panel.n_rows, np.nan) for name in names}
-    traded = traded_units(np.ascontiguousarray(day.panel.volume.T, np.float64), day.first)
+    traded = day.panel.units_traded
     opening = day.panel.minute <= day.panel.open_minute + OPENING_MINUTES
     for expiry in np.unique(day.near[day.start :]):
         if expiry >= 0:

@@ -11,9 +11,10 @@ from optiq.market import calendar, contracts
 from optiq.market.chain_row import ChainRow
 from optiq.market.panel import Panel, to_paisa
 from optiq.market.read_only import read_only
+from optiq.market.row_facts import ROWS_AT_FIRST, RowFacts
 from optiq.market.schema import FIELDS, PRICES, AnyArray, FloatArray, IntArray, TimeArray
 
-ROWS_AT_FIRST, CONTRACTS_AT_FIRST = 512, 256
+CONTRACTS_AT_FIRST = 256
 
 
 class Buffer:
@@ -36,9 +37,9 @@ class Buffer:
         grown[:have_contracts, :have_rows] = self.all
         self.all = grown
 
-    def first(self, n_rows: int, n_contracts: int) -> FloatArray:
-        """Return a copy of the rows so far, (n_rows, n_contracts), contiguous per contract."""
-        return self.all[:n_contracts, :n_rows].copy().T
+    def copied(self, rows: slice, n_contracts: int) -> FloatArray:
+        """Return a copy of some rows, (n_rows, n_contracts), contiguous per contract."""
+        return self.all[:n_contracts, rows].copy().T
 
 
 def _room(have: int, need: int) -> int:
@@ -78,16 +79,22 @@ class Contracts:
 
 
 class Fields(Mapping[str, FloatArray]):
-    """The chain rows so far, each field copied together when first asked for."""
+    """Chain rows, each field copied together when first asked for."""
 
-    def __init__(self, buffers: Mapping[str, Buffer], n_rows: int, n_contracts: int) -> None:
-        self._buffers, self._shape = buffers, (n_rows, n_contracts)
+    def __init__(self, buffers: Mapping[str, Buffer], rows: slice, n_contracts: int) -> None:
+        self._buffers, self._rows, self._n_contracts = buffers, rows, n_contracts
         self._copied: dict[str, FloatArray] = {}
 
     def __getitem__(self, name: str) -> FloatArray:
         if name not in self._copied:
-            self._copied[name] = read_only(self._buffers[name].first(*self._shape))
+            copied = self._buffers[name].copied(self._rows, self._n_contracts)
+            self._copied[name] = read_only(copied)
         return self._copied[name]
+
+    def last_rows(self, start: int) -> Fields:
+        """Return the fields from row ``start`` on, of which no other row is copied."""
+        rows = slice(self._rows.start + start, self._rows.stop)
+        return Fields(self._buffers, rows, self._n_contracts)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._buffers)
@@ -145,7 +152,7 @@ class GrowingPanel:
         self.is_chain = np.zeros(ROWS_AT_FIRST, np.bool_)
         self.spot = np.full(ROWS_AT_FIRST, np.nan)
         self._chain = {name: Buffer() for name in FIELDS}
-        self._forward: dict[int, FloatArray] = {}
+        self._facts = RowFacts()
 
     def append(self, row: ChainRow) -> int:
         """Add a row and return its number; it must be later than the last."""
@@ -172,13 +179,7 @@ class GrowingPanel:
                 values = np.asarray(row.fields[name], np.float64)
                 buffer.put(at, columns, to_paisa(values) if name in PRICES else values)
         self.n_chain_rows += 1
-        for day, forward in self._forwards_of(at).items():
-            known = self._forward.setdefault(day, np.empty(0))
-            if at >= len(known):
-                more = np.full(max(ROWS_AT_FIRST, at + 1, 2 * len(known)), np.nan)
-                more[: len(known)] = known
-                self._forward[day] = known = more
-            known[at] = forward
+        self._facts.add(self._alone(at))
 
     def _make_room(self, n_rows: int) -> None:
         for buffer in self.prices.values():
@@ -197,20 +198,14 @@ class GrowingPanel:
 
     def chain_panel(self) -> Panel:
         """Return the chain rows so far as the panel that strategies and models see."""
-        fields = Fields(self._chain, self.n_chain_rows, len(self.contracts))
-        panel = self._panel(self.chain_rows, fields)
-        days = panel.expiries.astype(np.int64).tolist()
-        forward = np.full((self.n_chain_rows, len(days)), np.nan)
-        for place, day in enumerate(days):
-            known = self._forward.get(day, forward[:0, 0])[: self.n_chain_rows]
-            forward[: len(known), place] = known
-        panel.__dict__["forward_by_expiry"] = forward
+        panel = self._panel(self.chain_rows, self._chain_fields())
+        self._facts.tell(panel)
         return panel
 
     def panel(self) -> Panel:
         """Return all rows so far; monitor rows have their prices and nothing else."""
-        prices = Fields(self.prices, self.n_rows, len(self.contracts))
-        chain = Fields(self._chain, self.n_chain_rows, len(self.contracts))
+        prices = Fields(self.prices, slice(0, self.n_rows), len(self.contracts))
+        chain = self._chain_fields()
         everything = SpreadFields(prices, chain, self.chain_rows, self.n_rows)
         return self._panel(np.arange(self.n_rows), everything)
 
@@ -232,14 +227,9 @@ class GrowingPanel:
             fields=fields,
         )
 
-    def _forwards_of(self, at: int) -> dict[int, float]:
-        """Return the forward of each expiry at one chain row; it depends on that row alone."""
-        n_contracts = len(self.contracts)
-        row = self.chain_rows[at : at + 1]
-        alone = {
-            name: np.asfortranarray(buffer.all[:n_contracts, at : at + 1].T)
-            for name, buffer in self._chain.items()
-        }
-        panel = self._panel(row, alone)
-        days = panel.expiries.astype(np.int64).tolist()
-        return dict(zip(days, panel.forward_by_expiry[0].tolist(), strict=True))
+    def _chain_fields(self) -> Fields:
+        return Fields(self._chain, slice(0, self.n_chain_rows), len(self.contracts))
+
+    def _alone(self, at: int) -> Panel:
+        """Return the last chain row as a panel of its own."""
+        return self._panel(self.chain_rows[at:], self._chain_fields().last_rows(at))

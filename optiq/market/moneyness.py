@@ -38,12 +38,11 @@ def nearest_expiry(panel: Panel, min_life_minutes: float) -> IntArray:
 def first_row_of_expiry(panel: Panel) -> IntArray:
     """Return (n_expiries,) the first row that quotes each expiry; n_rows where none does."""
     first = np.full(len(panel.expiries), panel.n_rows)
-    np.minimum.at(first, panel.expiry_index, first_row(panel))
+    np.minimum.at(first, panel.expiry_index, panel.first_row)
     return first
 
 
-@asked_once
-def first_row(panel: Panel) -> IntArray:
+def first_rows(panel: Panel) -> IntArray:
     """Return (n_contracts,) the first chain row that quotes each contract; n_rows if none does."""
     book = (panel.bid, panel.ask) if panel.has_book else (panel.ltp, panel.ltp)
     rows: IntArray = _first_rows(panel.ltp, *book, panel.is_chain)
@@ -91,7 +90,7 @@ def _steps(panel: Panel, columns: IntArray, expiry: int, rows: IntArray) -> Floa
     """Return (len(rows), len(columns)) for one expiry: rank among seen strikes less the money's."""
     strikes, of_strike = np.unique(panel.strike[columns], return_inverse=True)
     first = np.full(len(strikes), panel.n_rows)
-    np.minimum.at(first, of_strike, first_row(panel)[columns])
+    np.minimum.at(first, of_strike, panel.first_row[columns])
     seen = rows[:, None] >= first
     forward = panel.forward_by_expiry[rows, expiry]
     known = ~np.isnan(forward) & seen.any(axis=1)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from optiq.market.picked_fields import PickedFields, last_rows
 from optiq.market.read_only import FrozenFields, freeze, read_only
 from optiq.market.schema import (
     IST_OFFSET,
@@ -183,11 +184,54 @@ class Panel:
 
         return read_only(parity_forward(self))
 
+    @cached_property
+    def first_row(self) -> IntArray:
+        """First chain row that quotes each contract; n_rows where none does.
+
+        0 in a `tail` where an earlier row did.
+        """
+        from optiq.market.moneyness import first_rows
+
+        return read_only(first_rows(self))
+
+    @cached_property
+    def units_traded(self) -> IntArray:
+        """Units that all contracts together traded since the chain row before, (n_rows,)."""
+        from optiq.market.counts import units_traded
+
+        return read_only(units_traded(self))
+
     @property
     def forward(self) -> FloatArray:
         """Parity forward of each contract's expiry, (n_rows, n_contracts)."""
         forward: FloatArray = self.forward_by_expiry[:, self.expiry_index]
         return forward
+
+    @cached_property
+    def so_far(self) -> Panel:
+        """The session from its first row on: the panel itself, unless it is a `tail`."""
+        return self
+
+    @property
+    def starts_at(self) -> int:
+        """Which row of `so_far` the panel's first is."""
+        return self.so_far.n_rows - self.n_rows
+
+    def tail(self, start: int) -> Panel:
+        """Return the rows from ``start`` on, with all columns; what came before is in `so_far`."""
+        if start == 0:
+            return self
+        rows = slice(start, None)
+        tail = replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in _PER_ROW},
+            fields=last_rows(self.fields, start),
+        )
+        tail.__dict__["so_far"] = self.so_far
+        tail.__dict__["first_row"] = read_only(np.maximum(self.first_row - start, 0))
+        tail.__dict__["units_traded"] = self.units_traded[rows]
+        tail.__dict__["forward_by_expiry"] = self.forward_by_expiry[rows]
+        return tail
 
     def until(self, n_rows: int) -> Panel:
         """Return the panel as it stood after ``n_rows`` rows.
@@ -220,7 +264,7 @@ class Panel:
         if self.is_chain.all():
             return self
         rows = self.chain_rows
-        fields = ChainFields(self.fields, rows)
+        fields = PickedFields(self.fields, rows)
         return replace(
             self,
             ts=self.ts[rows],
@@ -229,25 +273,6 @@ class Panel:
             spot=self.spot[rows],
             fields=fields,
         )
-
-
-class ChainFields(Mapping[str, FloatArray]):
-    """The chain rows of a panel's fields, picked when first asked for."""
-
-    def __init__(self, fields: Mapping[str, FloatArray], rows: IntArray) -> None:
-        self._fields, self._rows = fields, rows
-        self._picked: dict[str, FloatArray] = {}
-
-    def __getitem__(self, name: str) -> FloatArray:
-        if name not in self._picked:
-            self._picked[name] = read_only(np.asfortranarray(self._fields[name][self._rows]))
-        return self._picked[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
 
 
 def minute_of_day(ts: TimeArray) -> FloatArray:

@@ -8,7 +8,6 @@ from optiq.market.day_view import rows_before_holes
 from optiq.market.panel import Panel
 from optiq.market.schema import IntArray
 from optiq.run.said import Said
-from optiq.trade.tradability import first_row
 
 
 def blind_cuts(panel: Panel, n_random: int, rng: np.random.Generator) -> list[int]:
@@ -20,7 +19,7 @@ def blind_cuts(panel: Panel, n_random: int, rng: np.random.Generator) -> list[in
     chain_rows = np.flatnonzero(panel.is_chain)
     before = rows_before_holes(panel.ts[chain_rows])
     holes = [*chain_rows[before] + 1, *chain_rows[before + 1] + 1]
-    appear = first_row(panel)
+    appear = panel.first_row
     newest = int(appear[appear < panel.n_rows].max(initial=0))
     always = [0, 1, 2, *holes, newest, newest + 1, *range(panel.n_rows - 2, panel.n_rows + 1)]
     others = rng.permutation(panel.n_rows + 1)[:n_random]

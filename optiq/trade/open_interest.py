@@ -12,7 +12,6 @@ from numba import njit
 
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray, IntArray
-from optiq.trade.tradability import first_row
 
 
 class BothSides(NamedTuple):
@@ -29,7 +28,7 @@ class BothSides(NamedTuple):
 
 def open_interest_by_side(panel: Panel, steps: FloatArray, strikes: int) -> BothSides:
     """Return the open interest within ``strikes`` of the money; ``steps`` says where that is."""
-    return BothSides(*_by_side(panel.oi, steps, panel.right, first_row(panel), strikes))
+    return BothSides(*_by_side(panel.oi, steps, panel.right, panel.first_row, strikes))
 
 
 def open_interest_then_and_now(
@@ -40,7 +39,7 @@ def open_interest_then_and_now(
     The same contracts at both moments: those within ``strikes`` of the money now whose open
     interest is known at both. ``earlier`` is -1 where there is none: both are 0 there.
     """
-    then, now = _then_and_now(panel.oi, steps, earlier, first_row(panel), strikes)
+    then, now = _then_and_now(panel.oi, steps, earlier, panel.first_row, strikes)
     return then, now
 
 

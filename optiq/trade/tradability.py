@@ -10,7 +10,6 @@ from numba import njit
 
 from optiq.market.asked_once import asked_once
 from optiq.market.moneyness import (
-    first_row,
     first_row_of_expiry,
     nearest_expiry,
     steps_of_expiry,
@@ -21,7 +20,6 @@ from optiq.market.schema import BoolArray, FloatArray, IntArray
 
 __all__ = [
     "Tradable",
-    "first_row",
     "first_row_of_expiry",
     "in_band",
     "nearest_expiry",
