@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from optiq.market.context import Context
 from optiq.market.panel import Panel
-from optiq.market.schema import AnyArray, FloatArray, IntArray
+from optiq.market.schema import FloatArray, IntArray
 from optiq.trade.book import Records, queue
 from optiq.trade.orders import Orders
 from optiq.trade.strategies import Strategy
@@ -26,6 +26,7 @@ def ask(
     scorer: Scorer | None = None,
     *,
     since: int = 0,
+    earlier: IntArray | None = None,
 ) -> Records:
     """Return the orders of all strategies, scored, as the walk wants them.
 
@@ -36,17 +37,35 @@ def ask(
     rows : (chain.n_rows,) int
         Which row of the day each of them is.
     since
-        Orders of earlier chain rows are left out; the others count them in their index, so that
-        asking row by row gives the records of asking once.
+        The first chain row whose orders are wanted.
+    earlier : (n_strategies,) int
+        How many orders each gave before, for the index of the new ones to go on from.
     """
-    asked = [strategy.entries(chain, context) for strategy in strategies]
-    new = asked if since == 0 else [orders.take(orders.row >= since) for orders in asked]
-    scores = _scores(chain, context, new, scorer)
-    records = queue([replace(orders, row=rows[orders.row]) for orders in new], scores)
-    earlier: AnyArray = np.array([len(a) - len(n) for a, n in zip(asked, new, strict=True)])
-    if since and len(records):
+    asked = list(orders_since(chain, context, strategies, since))
+    scores = _scores(chain, context, asked, scorer)
+    records = queue([replace(orders, row=rows[orders.row]) for orders in asked], scores)
+    if earlier is not None:
         records["index"] += earlier[records["strategy"]].astype(np.int32)
     return records
+
+
+def orders_since(
+    chain: Panel, context: Context, strategies: Sequence[Strategy], since: int
+) -> Iterator[Orders]:
+    """Yield each strategy's orders of the rows from ``since`` on, of which there is at least one.
+
+    It is shown no more rows than it looks back on; strategies that look back equally far share
+    what is worked out about them.
+    """
+    shown: dict[int, tuple[Panel, Context]] = {}
+    for strategy in strategies:
+        start = strategy.shown_from(chain, since) if since else 0
+        if start not in shown:
+            shown[start] = chain.tail(start), context.tail(start)
+        orders = strategy.entries(*shown[start])
+        if since:
+            orders = orders.take(orders.row >= since - start)
+        yield replace(orders, row=orders.row + start) if start else orders
 
 
 def _scores(

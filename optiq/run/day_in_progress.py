@@ -82,6 +82,7 @@ class DayInProgress:
         self.schedule = schedule(underlying, date, settings.broker)
         self._orders = np.empty(ORDERS_AT_FIRST, ORDER)
         self.n_orders = 0
+        self.n_asked = np.zeros(len(self.strategies), np.int64)
         self.given, self.book = self._opened()
 
     @property
@@ -145,7 +146,9 @@ class DayInProgress:
     def _ask(self, chain: Panel, since: int) -> None:
         rows = self.rows.chain_rows
         self.context = seen(chain, self.context, self.direction, since=since)
-        new = ask(chain, rows, self.context, self.strategies, self.scorer, since=since)
+        about = chain, rows, self.context, self.strategies
+        new = ask(*about, self.scorer, since=since, earlier=self.n_asked)
+        self.n_asked += np.bincount(new["strategy"], minlength=len(self.n_asked))
         if self.chooser is not None:
             limits = self.settings.limits
             self.decisions += self.chooser.decide(

@@ -13,7 +13,7 @@ from optiq.run.said import Said
 
 HINT = (
     "a rule may use a row and what came before it: not later rows, not the panel's length or its "
-    "columns, nothing kept from another call, no chance"
+    "columns, no older rows than lookback_minutes allows, nothing kept from another call, no chance"
 )
 
 

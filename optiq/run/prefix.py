@@ -17,11 +17,12 @@ from optiq.market.feature_table import CONTRACT_FEATURES, MARKET_FEATURES
 from optiq.market.features import contract_features, market_features
 from optiq.market.panel import Panel
 from optiq.market.schema import AnyArray
-from optiq.run.asking import Scorer
+from optiq.run.asking import Scorer, orders_since
 from optiq.run.choosing import is_ready
 from optiq.run.cuts import blind_cuts, pointed_cuts
 from optiq.run.mismatch import Mismatch, compare, look_ahead
 from optiq.run.said import Said, of_cells, of_orders, of_rows, of_scores
+from optiq.trade.orders import Orders
 from optiq.trade.strategies import Strategy
 
 CUTS = 60
@@ -49,11 +50,19 @@ class Checked:
 
 
 def orders_of(strategy: Strategy) -> Subject:
-    """Return a strategy's orders as a subject."""
-    return Subject(
-        f"strategy {strategy.name!r}",
-        lambda panel, context: of_orders(panel, strategy.entries(panel, context)),
-    )
+    """Return a strategy's orders as a subject; the last row's as it gives them on paper.
+
+    There one that says how far it looks back is shown no more than that.
+    """
+
+    def say(panel: Panel, context: Context) -> Said:
+        orders, last = strategy.entries(panel, context), panel.n_rows - 1
+        if strategy.lookback_minutes is not None and last > 0:
+            on_paper = orders_since(panel, context, [strategy], last)
+            orders = Orders.joined(orders.take(orders.row < last), *on_paper)
+        return of_orders(panel, orders)
+
+    return Subject(f"strategy {strategy.name!r}", say)
 
 
 def readiness_of(strategy: Strategy) -> Subject:

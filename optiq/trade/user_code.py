@@ -32,6 +32,11 @@ def check_module(name: str, module: ModuleType) -> None:
             f"strategy {name!r}: silent_because is no function",
             "write `def silent_because(panel, context, params): ...` returning words or None",
         )
+    if not callable(getattr(module, "lookback_minutes", check_module)):
+        raise StrategyError(
+            f"strategy {name!r}: lookback_minutes is no function",
+            "write `def lookback_minutes(params): ...` returning minutes",
+        )
     needs = getattr(module, "NEEDS", ())
     if isinstance(needs, str) or not all(isinstance(need, str) for need in needs):
         raise StrategyError(

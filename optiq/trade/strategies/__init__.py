@@ -5,6 +5,11 @@ A strategy is a module with a frozen dataclass ``Params``, a function
 without which it stays silent. A function ``silent_because(panel, context, params) -> str | None``
 says in a few words why a day gets no orders at all, such as too short a history. It may go by the
 context, by which fields the day has and by rows already past for good; orders would be none anyway.
+
+A function ``lookback_minutes(params) -> float`` promises that what is said of a row depends on no
+older rows, but for what ``panel.so_far`` tells of the session. On paper such a strategy is shown
+the last rows only, so that a decision takes as long in the afternoon as in the morning; without
+that promise it is shown the whole day so far. `optiq strategies check` holds it to its word.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from optiq.errors import StrategyError
@@ -57,6 +63,7 @@ class Strategy:
     limits: StrategyLimits = NO_LIMITS
     source: str = ""
     silent_because: Callable[[Panel, Context, Any], str | None] | None = None
+    lookback_minutes: Callable[[Any], float] | None = None
 
     def entries(self, panel: Panel, context: Context) -> Orders:
         """Return the checked orders of a panel by row; none where the strategy stays silent."""
@@ -65,6 +72,20 @@ class Strategy:
         orders: Orders = self._ask(self.rule, panel, context)
         check_orders(self.name, orders, panel)
         return orders.by_row()
+
+    def shown_from(self, panel: Panel, row: int) -> int:
+        """Return the first row that is needed to be asked about ``row`` and those after it."""
+        limit = self.lookback_minutes
+        if limit is None:
+            return 0
+        minutes = self._ask(lambda _panel, _context, params: limit(params), panel, Context())
+        if not (isinstance(minutes, int | float) and 0.0 <= minutes < math.inf):
+            raise StrategyError(
+                f"strategy {self.name!r}: lookback_minutes returned {minutes!r}",
+                "return minutes, 0 or more; leave it out where there is no limit",
+            )
+        oldest = panel.ts[row] - np.timedelta64(math.ceil(60e6 * minutes), "us")
+        return int(np.searchsorted(panel.ts, oldest))
 
     def silence(self, panel: Panel, context: Context) -> str | None:
         """Return in a few words why the day gets no orders; None where it may get some."""
@@ -88,7 +109,7 @@ class Strategy:
 
     def missing(self, panel: Panel) -> tuple[str, ...]:
         """Return the needed fields that the whole day lacks."""
-        return tuple(name for name in self.needs if not _says_anything(panel.fields[name]))
+        return tuple(name for name in self.needs if not _said(panel, name))
 
 
 def built_in(name: str, params: Any = None) -> Strategy:
@@ -112,6 +133,14 @@ def from_module(name: str, module: ModuleType, params: Any = None) -> Strategy:
         needs=tuple(getattr(module, "NEEDS", ())),
         about=(module.__doc__ or "").strip(),
         silent_because=getattr(module, "silent_because", None),
+        lookback_minutes=getattr(module, "lookback_minutes", None),
+    )
+
+
+def _said(panel: Panel, name: str) -> bool:
+    """Return whether a field had a value by now; the last rows, which mostly say, come first."""
+    return _says_anything(panel.fields[name]) or (
+        panel.so_far is not panel and _says_anything(panel.so_far.fields[name])
     )
 
 

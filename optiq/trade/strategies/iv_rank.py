@@ -55,6 +55,11 @@ class Params(Tradable):
     stop: float = 0.15
 
 
+def lookback_minutes(params: Params) -> float:
+    """Return 0: a row is judged by itself."""
+    return 0.0
+
+
 def silent_because(panel: Panel, context: Context, params: Params) -> str | None:
     """Say how short the history is, or that it never moved."""
     past = past_volatilities(context, params)

@@ -45,6 +45,11 @@ class Params(Tradable):
     stop: float = 0.15
 
 
+def lookback_minutes(params: Params) -> float:
+    """Return how old the row may be that a row is compared with."""
+    return 2.0 * params.minutes
+
+
 def entries(panel: Panel, context: Context, params: Params) -> Orders:
     """Buy the option at the money in the direction of the quadrant.
 

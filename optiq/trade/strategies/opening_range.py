@@ -49,10 +49,16 @@ class Params(Tradable):
     trail: float = 0.15
 
 
+def lookback_minutes(params: Params) -> float:
+    """Return 0: what came before is read from the session so far."""
+    return 0.0
+
+
 def silent_because(panel: Panel, context: Context, params: Params) -> str | None:
     """Say that the first minutes, once they are over, had too few levels for a range."""
-    over = panel.is_chain & (panel.minute > panel.open_minute + params.range_minutes)
-    if len(opening_levels(panel, params)) >= max(params.min_rows, 1) or not over.any():
+    day = panel.so_far
+    over = day.is_chain & (day.minute > day.open_minute + params.range_minutes)
+    if len(opening_levels(day, params)) >= max(params.min_rows, 1) or not over.any():
         return None
     first = f"the first {params.range_minutes:g} minutes"
     return f"under {params.min_rows} rows with a spot in {first}"
@@ -60,28 +66,30 @@ def silent_because(panel: Panel, context: Context, params: Params) -> str | None
 
 def entries(panel: Panel, context: Context, params: Params) -> Orders:
     """Buy the at-the-money option on the first row beyond the opening range."""
-    levels = opening_levels(panel, params)
+    day = panel.so_far
+    levels = opening_levels(day, params)
     if len(levels) < max(params.min_rows, 1):
         return Orders.empty()
     high, low = levels.max(), levels.min()
     top, bottom = high * (1.0 + params.buffer), low * (1.0 - params.buffer)
-    above = (panel.spot > high) & (panel.spot >= top - TOLERANCE)
-    below = (panel.spot < low) & (panel.spot <= bottom + TOLERANCE)
+    above = (day.spot > high) & (day.spot >= top - TOLERANCE)
+    below = (day.spot < low) & (day.spot <= bottom + TOLERANCE)
 
-    minutes = panel.minute - panel.open_minute
-    asked = panel.is_chain & (minutes > params.range_minutes) & (minutes <= params.until_minutes)
+    minutes = day.minute - day.open_minute
+    asked = day.is_chain & (minutes > params.range_minutes) & (minutes <= params.until_minutes)
     beyond = asked & (above | below)
     first = beyond & (np.cumsum(beyond) == 1)
 
     direction = np.where(first, np.where(above, 1.0, -1.0), 0.0)
-    far = strength(np.maximum(panel.spot - top, bottom - panel.spot), 0.0, high - low)
+    far = strength(np.maximum(day.spot - top, bottom - day.spot), 0.0, high - low)
+    shown = slice(panel.starts_at, None)
     steps = strikes_from_the_money(panel, params.min_life_minutes)
     rule = ExitRule(params.target, params.stop, params.trail_after, params.trail)
-    return buy_at_the_money(panel, params, steps, direction, far, rule)
+    return buy_at_the_money(panel, params, steps, direction[shown], far[shown], rule)
 
 
-def opening_levels(panel: Panel, params: Params) -> FloatArray:
+def opening_levels(day: Panel, params: Params) -> FloatArray:
     """Return the known index levels on the chain rows of the first minutes, the last included."""
-    opening = panel.is_chain & (panel.minute <= panel.open_minute + params.range_minutes)
-    levels: FloatArray = panel.spot[opening & ~np.isnan(panel.spot)]
+    opening = day.is_chain & (day.minute <= day.open_minute + params.range_minutes)
+    levels: FloatArray = day.spot[opening & ~np.isnan(day.spot)]
     return levels

@@ -43,6 +43,11 @@ class Params(Tradable):
     max_hold_minutes: float = 60.0
 
 
+def lookback_minutes(params: Params) -> float:
+    """Return 0: a row is judged by itself."""
+    return 0.0
+
+
 def silent_because(panel: Panel, context: Context, params: Params) -> str | None:
     """Name the model that is not there."""
     return "no direction model" if context.direction is None else None
