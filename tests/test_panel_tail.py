@@ -85,12 +85,21 @@ def test_a_contract_of_an_earlier_row_exists_from_the_tail_s_first(day):
     assert (day.so_far, day.starts_at) == (day, 0)
 
 
+def test_a_tail_has_heard_what_the_session_said():
+    morning = small_panel([600, 601, 602], [26_000.0], [1], 100.0, oi=[[np.nan], [5.0], [np.nan]])
+    heard = [(panel.has_said("oi"), panel.has_said("iv")) for panel in (morning, morning.tail(2))]
+    assert heard == [(True, False), (True, False)]
+    assert not morning.until(1).has_said("oi")
+
+
 def test_what_is_worked_out_row_by_row_is_what_the_whole_day_says(grown):
     as_it_came = grown.chain_panel()
     from_scratch = dataclasses.replace(as_it_came, fields=dict(as_it_came.fields))
     for name in ("first_row", "units_traded", "forward_by_expiry"):
         np.testing.assert_array_equal(getattr(as_it_came, name), getattr(from_scratch, name))
     assert as_it_came.units_traded.sum() > 0
+    for field in FIELDS:
+        assert as_it_came.has_said(field) == from_scratch.has_said(field)
     assert len(np.unique(as_it_came.first_row)) > 20
 
 

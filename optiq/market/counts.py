@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -18,6 +20,16 @@ def relative_change(now: FloatArray, change: FloatArray) -> FloatArray:
     before = now - change
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(before > 0, change / before, np.nan)
+
+
+@njit(cache=True)
+def says_anything(field: FloatArray) -> bool:
+    """Return whether a field (n_rows, n_contracts) has one value; it mostly has, early on."""
+    for contract in range(field.shape[1]):
+        for row in range(field.shape[0]):
+            if not math.isnan(field[row, contract]):
+                return True
+    return False
 
 
 @njit(cache=True, error_model="numpy")

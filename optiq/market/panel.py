@@ -194,6 +194,20 @@ class Panel:
 
         return read_only(first_rows(self))
 
+    def has_said(self, field: str) -> bool:
+        """Return whether a field had a value by the last row."""
+        from optiq.market.counts import says_anything
+
+        if self.so_far is not self:
+            return self.so_far.has_said(field)
+        if field not in self._said:
+            self._said[field] = says_anything(self.fields[field])
+        return self._said[field]
+
+    @cached_property
+    def _said(self) -> dict[str, bool]:
+        return {}
+
     @cached_property
     def units_traded(self) -> IntArray:
         """Units that all contracts together traded since the chain row before, (n_rows,)."""

@@ -7,20 +7,21 @@ import numpy as np
 from optiq.market.counts import NOT_A_COUNT, traded_units
 from optiq.market.panel import Panel
 from optiq.market.read_only import read_only
-from optiq.market.schema import AnyArray, FloatArray, IntArray
+from optiq.market.schema import FIELDS, AnyArray, FloatArray, IntArray
 
 ROWS_AT_FIRST = 512
 NEVER = np.iinfo(np.int64).max
 
 
 class RowFacts:
-    """The forwards of each row, what it traded, and which row was the first to quote a contract.
+    """The forwards of each row, what it traded, and who had been heard of by then.
 
     Later rows change none of it, so that the panel of a day so far need not ask all rows again.
     """
 
     def __init__(self) -> None:
         self.n_rows = 0
+        self._said = dict.fromkeys(FIELDS, False)
         self._forward: dict[int, FloatArray] = {}
         self._units: IntArray = np.zeros(ROWS_AT_FIRST, np.int64)
         self._first: IntArray = np.empty(0, np.int64)
@@ -36,6 +37,8 @@ class RowFacts:
         volume = np.ascontiguousarray(alone.volume.T, np.float64)
         self._units = _room_for(self._units, at, 0)
         self._units[at] = traded_units(volume, not_yet, self._highest)[0]
+        for field in [name for name, said in self._said.items() if not said]:
+            self._said[field] = alone.has_said(field)
         days = alone.expiries.astype(np.int64).tolist()
         for day, forward in zip(days, alone.forward_by_expiry[0].tolist(), strict=True):
             known = self._forward.get(day, np.full(ROWS_AT_FIRST, np.nan))
@@ -51,6 +54,7 @@ class RowFacts:
             forward[: len(known), place] = known
         first = np.minimum(self._first, self.n_rows)
         more = np.full(panel.n_contracts - len(first), self.n_rows)
+        panel.__dict__["_said"] = dict(self._said)
         panel.__dict__["forward_by_expiry"] = read_only(forward)
         panel.__dict__["first_row"] = read_only(np.append(first, more))
         panel.__dict__["units_traded"] = read_only(self._units[: self.n_rows])

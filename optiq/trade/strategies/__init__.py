@@ -22,12 +22,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from optiq.errors import StrategyError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
-from optiq.market.schema import FloatArray
 from optiq.trade.limits import StrategyLimits
 from optiq.trade.order_checks import check_orders
 from optiq.trade.orders import Orders
@@ -109,7 +107,7 @@ class Strategy:
 
     def missing(self, panel: Panel) -> tuple[str, ...]:
         """Return the needed fields that the whole day lacks."""
-        return tuple(name for name in self.needs if not _said(panel, name))
+        return tuple(name for name in self.needs if not panel.has_said(name))
 
 
 def built_in(name: str, params: Any = None) -> Strategy:
@@ -135,20 +133,3 @@ def from_module(name: str, module: ModuleType, params: Any = None) -> Strategy:
         silent_because=getattr(module, "silent_because", None),
         lookback_minutes=getattr(module, "lookback_minutes", None),
     )
-
-
-def _said(panel: Panel, name: str) -> bool:
-    """Return whether a field had a value by now; the last rows, which mostly say, come first."""
-    return _says_anything(panel.fields[name]) or (
-        panel.so_far is not panel and _says_anything(panel.so_far.fields[name])
-    )
-
-
-@njit(cache=True)
-def _says_anything(field: FloatArray) -> bool:
-    """Return whether a field (n_rows, n_contracts) has one value; it mostly has, early on."""
-    for c in range(field.shape[1]):
-        for r in range(field.shape[0]):
-            if not math.isnan(field[r, c]):
-                return True
-    return False
