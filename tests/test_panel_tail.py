@@ -87,9 +87,10 @@ def test_a_contract_of_an_earlier_row_exists_from_the_tail_s_first(day):
 
 def test_a_tail_has_heard_what_the_session_said():
     morning = small_panel([600, 601, 602], [26_000.0], [1], 100.0, oi=[[np.nan], [5.0], [np.nan]])
-    heard = [(panel.has_said("oi"), panel.has_said("iv")) for panel in (morning, morning.tail(2))]
-    assert heard == [(True, False), (True, False)]
-    assert not morning.until(1).has_said("oi")
+    tails = [morning.tail(n) for n in range(3)]
+    heard = [(tail.said_from("oi"), tail.said_from("iv")) for tail in tails]
+    assert heard == [(1, 3), (0, 2), (0, 1)]
+    assert morning.until(1).said_from("oi") == 1
 
 
 def test_what_is_worked_out_row_by_row_is_what_the_whole_day_says(grown):
@@ -99,7 +100,7 @@ def test_what_is_worked_out_row_by_row_is_what_the_whole_day_says(grown):
         np.testing.assert_array_equal(getattr(as_it_came, name), getattr(from_scratch, name))
     assert as_it_came.units_traded.sum() > 0
     for field in FIELDS:
-        assert as_it_came.has_said(field) == from_scratch.has_said(field)
+        assert as_it_came.said_from(field) == from_scratch.said_from(field)
     assert len(np.unique(as_it_came.first_row)) > 20
 
 

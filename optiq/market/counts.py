@@ -23,13 +23,15 @@ def relative_change(now: FloatArray, change: FloatArray) -> FloatArray:
 
 
 @njit(cache=True)
-def says_anything(field: FloatArray) -> bool:
-    """Return whether a field (n_rows, n_contracts) has one value; it mostly has, early on."""
+def first_value(field: FloatArray) -> int:
+    """Return the first row on which a field (n_rows, n_contracts) has a value; n_rows if none."""
+    first: int = field.shape[0]
     for contract in range(field.shape[1]):
-        for row in range(field.shape[0]):
+        for row in range(first):
             if not math.isnan(field[row, contract]):
-                return True
-    return False
+                first = row
+                break
+    return first
 
 
 @njit(cache=True, error_model="numpy")

@@ -194,18 +194,18 @@ class Panel:
 
         return read_only(first_rows(self))
 
-    def has_said(self, field: str) -> bool:
-        """Return whether a field had a value by the last row."""
-        from optiq.market.counts import says_anything
+    def said_from(self, field: str) -> int:
+        """Return the first row by which a field had a value; n_rows where it never had."""
+        from optiq.market.counts import first_value
 
         if self.so_far is not self:
-            return self.so_far.has_said(field)
-        if field not in self._said:
-            self._said[field] = says_anything(self.fields[field])
-        return self._said[field]
+            return max(self.so_far.said_from(field) - self.starts_at, 0)
+        if field not in self._said_from:
+            self._said_from[field] = first_value(self.fields[field])
+        return self._said_from[field]
 
     @cached_property
-    def _said(self) -> dict[str, bool]:
+    def _said_from(self) -> dict[str, int]:
         return {}
 
     @cached_property

@@ -21,7 +21,7 @@ class RowFacts:
 
     def __init__(self) -> None:
         self.n_rows = 0
-        self._said = dict.fromkeys(FIELDS, False)
+        self._said_from = dict.fromkeys(FIELDS, NEVER)
         self._forward: dict[int, FloatArray] = {}
         self._units: IntArray = np.zeros(ROWS_AT_FIRST, np.int64)
         self._first: IntArray = np.empty(0, np.int64)
@@ -37,8 +37,9 @@ class RowFacts:
         volume = np.ascontiguousarray(alone.volume.T, np.float64)
         self._units = _room_for(self._units, at, 0)
         self._units[at] = traded_units(volume, not_yet, self._highest)[0]
-        for field in [name for name, said in self._said.items() if not said]:
-            self._said[field] = alone.has_said(field)
+        for field, first in self._said_from.items():
+            if first == NEVER and alone.said_from(field) == 0:
+                self._said_from[field] = at
         days = alone.expiries.astype(np.int64).tolist()
         for day, forward in zip(days, alone.forward_by_expiry[0].tolist(), strict=True):
             known = self._forward.get(day, np.full(ROWS_AT_FIRST, np.nan))
@@ -54,7 +55,8 @@ class RowFacts:
             forward[: len(known), place] = known
         first = np.minimum(self._first, self.n_rows)
         more = np.full(panel.n_contracts - len(first), self.n_rows)
-        panel.__dict__["_said"] = dict(self._said)
+        said_from = {name: min(row, self.n_rows) for name, row in self._said_from.items()}
+        panel.__dict__["_said_from"] = said_from
         panel.__dict__["forward_by_expiry"] = read_only(forward)
         panel.__dict__["first_row"] = read_only(np.append(first, more))
         panel.__dict__["units_traded"] = read_only(self._units[: self.n_rows])

@@ -167,7 +167,7 @@ def is_ready(chain: Panel, context: Context, strategy: Strategy, rows: IntArray)
     ``rows`` ascend. A strategy that has a reason to stay silent keeps it for the day, so the first
     row with one is found by halving; what later rows say is not heard before.
     """
-    fed = rows >= first_row_with(chain, strategy.needs)
+    fed = rows >= max((chain.said_from(name) for name in strategy.needs), default=0)
     if strategy.silent_because is None or not fed.any():
         return fed
     if strategy.silence(chain, context) is None:
@@ -183,15 +183,6 @@ def is_ready(chain: Panel, context: Context, strategy: Strategy, rows: IntArray)
     if not silent_after(int(known[0]) + 1):
         heard = bisect_left(known, True, key=lambda row: silent_after(int(row) + 1))
     return np.asarray(fed & (np.cumsum(fed) <= heard))
-
-
-def first_row_with(chain: Panel, fields: Sequence[str]) -> int:
-    """Return the first row by which each field had a value; n_rows where one never has."""
-    latest = 0
-    for name in fields:
-        said = ~np.isnan(chain.fields[name]).all(axis=1)
-        latest = max(latest, int(said.argmax()) if said.any() else chain.n_rows)
-    return latest
 
 
 def of_the_chosen(orders: Records, decisions: Sequence[Decision]) -> Records:

@@ -107,7 +107,7 @@ class Strategy:
 
     def missing(self, panel: Panel) -> tuple[str, ...]:
         """Return the needed fields that the whole day lacks."""
-        return tuple(name for name in self.needs if not panel.has_said(name))
+        return tuple(name for name in self.needs if panel.said_from(name) == panel.n_rows)
 
 
 def built_in(name: str, params: Any = None) -> Strategy:
