@@ -117,6 +117,8 @@ def test_the_file_is_what_the_contract_says(tmp_path: Path) -> None:
         assert chunk.compression == "ZSTD"
         is_dictionary = "PLAIN_DICTIONARY" in chunk.encodings or chunk.has_dictionary_page
         assert is_dictionary == (chunk.path_in_schema == "right")
+        is_split = "BYTE_STREAM_SPLIT" in chunk.encodings
+        assert is_split == (chunk.physical_type == "FLOAT")
     frame = pd.read_parquet(path)
     keys = ["expiry", "strike", "right", "ts"]
     assert frame[keys].equals(frame[keys].sort_values(keys, ignore_index=True))

@@ -33,6 +33,9 @@ _TYPES = {
     "is_chain": pa.bool_(),
 }
 SCHEMA = pa.schema([(name, _TYPES.get(name, pa.float32())) for name in ALL_COLUMNS])
+_FLOATS = [field.name for field in SCHEMA if field.type == pa.float32()]
+_LEVEL = -5
+"""With floats split into their bytes it reads half again as fast as level 1, and is smaller."""
 
 
 def content_id(underlying: str, date: dt.date, columns: Mapping[str, AnyArray]) -> str:
@@ -81,7 +84,9 @@ def write(path: Path, columns: Columns, identity: str) -> None:
             file,
             schema,
             compression="zstd",
+            compression_level=_LEVEL,
             use_dictionary=["right"],
+            use_byte_stream_split=_FLOATS,
             store_schema=True,
         ) as writer:
             for start, stop in pairwise(edges):
