@@ -189,7 +189,7 @@ def _places(ts: IntArray, start: IntArray, times: IntArray) -> IntArray:
     return place
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _scattered(values: AnyArray, place: IntArray, size: int) -> FloatArray:
     flat = np.full(size, np.nan)
     for i in range(len(values)):
@@ -197,7 +197,7 @@ def _scattered(values: AnyArray, place: IntArray, size: int) -> FloatArray:
     return flat
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _per_row(values: AnyArray, place: IntArray, n_rows: int) -> FloatArray:
     per_row = np.full(n_rows, np.nan)
     unknown = n_rows

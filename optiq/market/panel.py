@@ -30,8 +30,11 @@ def to_paisa(price: AnyArray) -> FloatArray:
     >>> to_paisa(np.array([109.37, 0.125, np.nan], np.float32))
     array([109.37,   0.13,    nan])
     """
-    rounded: FloatArray = np.floor(100.0 * np.asarray(price, np.float64) + 0.5) / 100.0
-    return rounded
+    paise = np.multiply(price, 100.0, dtype=np.float64)
+    paise += 0.5
+    np.floor(paise, out=paise)
+    paise /= 100.0
+    return paise
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,7 @@ def spread_field(grid: Grid, name: str, values: AnyArray | None) -> FloatArray:
     """Return one field as (n_rows, n_contracts); prices are rounded to the paisa, once."""
     if values is None:
         return np.full(grid.shape[::-1], np.nan).T
-    field = grid.spread(values)
-    return to_paisa(field) if name in PRICES else field
+    return grid.spread(to_paisa(values) if name in PRICES else values)
 
 
 def panel_from_columns(
