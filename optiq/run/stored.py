@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,6 +25,8 @@ from optiq.run.summary import Tally
 from optiq.trade.ledger import Columns
 from optiq.trade.strategies import Strategy
 
+AHEAD = 2
+"""Days that are read while one is looked at."""
 COMMON_FIELDS = ("ltp", "bid", "ask")
 SCORED_FIELDS = ("volume", "oi", "oi_change", *GREEKS)
 """What features are made of: asked for one by one, a file would be opened again for each."""
@@ -80,10 +84,18 @@ def fields_of(
 def panels(
     store: Store, underlying: str, dates: list[dt.date], fields: tuple[str, ...]
 ) -> Iterator[tuple[Panel, Context]]:
-    """Read the days one after the other, each with what the days before it say."""
+    """Read the days one after the other, each with what the days before it say.
+
+    The next days are read while one is looked at.
+    """
     stored = store.days(underlying)
-    for date in dates:
-        yield store.read_panel(underlying, date, fields), context_before(stored, date)
+    with ThreadPoolExecutor(AHEAD, "next-days") as reader:
+        reads = (reader.submit(store.read_panel, underlying, date, fields) for date in dates)
+        coming = [*islice(reads, AHEAD)]
+        for date in dates:
+            panel = coming.pop(0).result()
+            coming += islice(reads, 1)
+            yield panel, context_before(stored, date)
 
 
 def backtest_stored(
