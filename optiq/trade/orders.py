@@ -90,7 +90,9 @@ class Orders:
             return np.where(filled, wide, 0)
 
         def per_order(value: AnyArray | float) -> FloatArray:
-            return np.ascontiguousarray(np.broadcast_to(np.asarray(value, np.float64), len(row)))
+            each = np.empty(len(row))
+            each[:] = value
+            return each
 
         return cls(
             row=row,
