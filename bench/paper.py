@@ -1,16 +1,18 @@
 """Time a paper session: from a row's arrival to its decision on disk, and a restart.
 
-python bench/paper.py [--strategy NAME|all]... [--sessions 5] [--monitor 2]
+python bench/paper.py [--strategy NAME|all]... [--sessions 5] [--monitor 2] [--store DIR --date D]
 
-A simulated day of one-minute chains, all eight strategies in one book unless told otherwise, with
-monitor rows of a few contracts between the snapshots. Times are wall clock with the commit to
-disk, each row's the best of --sessions sessions after a warm-up, so that what else the machine does
-is left out; a restart walks the journal of the whole day again, without Python's imports.
+A simulated day of one-minute chains, or a recorded one from a store, all eight strategies in one
+book unless told otherwise, with monitor rows of a few contracts between the snapshots. Times are
+wall clock with the commit to disk, each row's the best of --sessions sessions after a warm-up, so
+that what else the machine does is left out; a restart walks the journal of the whole day again,
+without Python's imports.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import sys
 import tempfile
 import time
@@ -41,10 +43,12 @@ def main() -> None:
     parser.add_argument("--strategy", action="append", default=[])
     parser.add_argument("--sessions", type=int, default=5)
     parser.add_argument("--monitor", type=int, default=2, help="monitor rows a minute")
+    parser.add_argument("--store", type=Path, help="a store with a recorded NIFTY day")
+    parser.add_argument("--date", type=dt.date.fromisoformat, help="that day")
     asked = parser.parse_args()
     who = Ensemble(Settings(), find_all(asked.strategy))
     with tempfile.TemporaryDirectory() as folder:
-        panel = simulated(Path(folder) / "store")
+        panel = recorded(asked) if asked.store else simulated(Path(folder) / "store")
         rows = with_monitor_rows(panel, asked.monitor)
         journal = Path(folder) / "session"
         timed(Path(folder) / "warm-up", panel, who, rows)
@@ -96,7 +100,7 @@ def plan_of(panel: Panel, who: Ensemble) -> Plan:
         feed="replay",
         has_book=panel.has_book,
         settings=resolved_toml(sections_of(who.settings, who.strategies)),
-        strategies=tokens(who.strategies),
+        strategies=tokens(list(who.strategies)),
     )
 
 
@@ -112,6 +116,10 @@ def with_monitor_rows(panel: Panel, a_minute: int) -> list[ChainRow]:
             part = {name: getattr(row, name)[few] for name in ("expiry", "strike", "right")}
             rows.append(replace(row, ts=ts, known=ts, is_chain=False, fields=prices, **part))
     return [*rows, rows_of(panel)[-1]]
+
+
+def recorded(asked: argparse.Namespace) -> Panel:
+    return Store(asked.store).read_panel("NIFTY", asked.date).chain_only
 
 
 def simulated(path: Path) -> Panel:
