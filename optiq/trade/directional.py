@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from optiq.market.panel import Panel
-from optiq.market.schema import FloatArray
+from optiq.market.schema import BoolArray, FloatArray, IntArray
 from optiq.trade.orders import ExitRule, Orders
 from optiq.trade.tradability import Tradable, tradable
 
@@ -23,10 +24,27 @@ def buy_at_the_money(
     ``direction`` and ``strength`` are (n_rows,); ``steps`` is `strikes_from_the_money`. Where the
     option is not tradable there is no order: no other strike takes its place.
     """
-    mask = tradable(panel, params) & (steps == 0) & (panel.right == direction[:, None])
+    mask = at_the_money(tradable(panel, params), steps, panel.right, direction)
     return Orders.single(
         panel, mask, strength=np.broadcast_to(strength[:, None], mask.shape), rule=rule
     )
+
+
+@njit(cache=True)
+def at_the_money(
+    among: BoolArray, steps: FloatArray, right: IntArray, direction: FloatArray
+) -> BoolArray:
+    """Return (n_rows, n_contracts): which of those ``among`` is the one that a direction buys."""
+    n_rows, n_contracts = steps.shape
+    bought = np.zeros((n_contracts, n_rows), np.bool_)
+    for contract in range(n_contracts):
+        for row in range(n_rows):
+            bought[contract, row] = (
+                among[row, contract]
+                and steps[row, contract] == 0.0
+                and right[contract] == direction[row]
+            )
+    return bought.T
 
 
 def strength_beyond(size: FloatArray | float, bar: FloatArray | float) -> FloatArray:

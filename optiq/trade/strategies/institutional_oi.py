@@ -16,9 +16,10 @@ import numpy as np
 from optiq.market.context import Context
 from optiq.market.counts import relative_change
 from optiq.market.panel import Panel
-from optiq.market.schema import FloatArray
+from optiq.market.schema import CE, PE, FloatArray
+from optiq.trade.directional import buy_at_the_money
 from optiq.trade.orders import ExitRule, Orders
-from optiq.trade.tradability import Tradable, strikes_from_the_money, tradable
+from optiq.trade.tradability import Tradable, strikes_from_the_money
 
 NEEDS = ("ltp", "oi", "oi_change", "volume")
 
@@ -52,11 +53,13 @@ def entries(panel: Panel, context: Context, params: Params) -> Orders:
     """
     steps = strikes_from_the_money(panel, params.min_life_minutes)
     bullish, bearish = convictions(panel, steps, params)
-    conviction = np.stack([bearish, bullish], axis=1)[:, (panel.right > 0).astype(np.int64)]
-    mask = tradable(panel, params) & (steps == 0) & (conviction > 0)
-    strength = 100.0 * conviction / (1.0 + conviction)
     rule = ExitRule(target=params.target, stop=params.stop)
-    return Orders.single(panel, mask, strength=strength, rule=rule)
+    both = []
+    for right, conviction in ((CE, bullish), (PE, bearish)):
+        direction = np.where(conviction > 0, float(right), 0.0)
+        strength = 100.0 * conviction / (1.0 + conviction)
+        both.append(buy_at_the_money(panel, params, steps, direction, strength, rule))
+    return Orders.joined(*both)
 
 
 def convictions(panel: Panel, steps: FloatArray, params: Params) -> tuple[FloatArray, FloatArray]:
