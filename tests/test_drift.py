@@ -243,7 +243,7 @@ def test_the_command_compares_the_scores_of_who_serves(
 
 def test_the_evening_compares_the_scores_of_who_serves(stored, models, days):
     day, now = days[LEARNT + 12][0].date, dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
-    step = steps_of(EveningSettings(), lambda *_: 0, {})[-1]
+    step = steps_of(EveningSettings(), lambda *_: None, {})[-1]
     told = step.act(Tonight(day, stored.root, models, now, Manifest(day)))["NIFTY"]
     assert (step.name, told["compared"]) == ("drift", len(NAMES) + 1)
     assert told["scores"] == {"version": "1.0.0", "against": 11, "why_not": ""}

@@ -17,7 +17,7 @@ from small_models import FILES, card, measured
 from optiq.errors import EvidenceError, StorageError
 from optiq.learn import gates, lockbox, registry, trials
 from optiq.learn.evening.manifest import read
-from optiq.learn.evening.night import Evening, size_of
+from optiq.learn.evening.night import Evening, Tonight, size_of
 from optiq.learn.evening.settings import EveningSettings
 from optiq.learn.evening.steps import steps_of
 from optiq.learn.gates import Case, Verdict
@@ -52,9 +52,8 @@ def refuses(asked: Case) -> Verdict:
     return Verdict(False, ("no better",), sessions_needed=40)
 
 
-def no_episodes(store: Store, underlying: str, date: dt.date) -> int:
-    write_episodes(store.root, underlying, date, [], find_all([]))
-    return 0
+def no_episodes(tonight: Tonight, underlying: str) -> None:
+    write_episodes(tonight.store, underlying, tonight.date, [], find_all([]))
 
 
 def evening(root: Path, gate: Callable[[Case], Verdict] = passes, **other: Any) -> Evening:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from evenings import SETTINGS, Place, days
@@ -17,6 +18,7 @@ from optiq.learn.policy import choosers
 from optiq.market.calendar import sessions_between
 from optiq.run.episodes import FOLDER, write
 from optiq.run.user_strategy import find_all
+from optiq.trade.strategies import BUILT_IN
 
 MONDAY, TUESDAY = days()[4:6]
 CHEAP = f"""{SETTINGS}
@@ -37,6 +39,10 @@ def evenings(tmp_path_factory) -> Place:
     place.record(MONDAY)
     assert place.eod(MONDAY)() == 0
     log_episodes(place, 70)
+    tuesday = dt.date.fromisoformat(TUESDAY)
+    now = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+    by_hand = {"reason": "by hand", "forced": True, "now": now}
+    registry.promote(place.models, "direction", "1.0.0", takes_effect=tuesday, **by_hand)
     place.record(TUESDAY)
     assert place.eod(TUESDAY)() == 0
     return place
@@ -67,6 +73,16 @@ def test_each_is_trained_on_its_day(evenings):
         judged = steps["judge"]["facts"][kind]
         assert (judged["promoted"], judged["sessions_needed"]) == (False, 20)
     assert "direction" not in evenings.manifest(TUESDAY)["steps"]
+
+
+def test_its_episodes_see_the_direction_model_that_served_that_session(evenings):
+    for day, served in ((MONDAY, None), (TUESDAY, "1.0.0")):
+        facts = evenings.manifest(day)["steps"]["episodes"]["facts"]["NIFTY"]
+        assert facts["direction"] == served
+        part = evenings.store / FOLDER / "underlying=NIFTY" / f"date={day}" / "part.parquet"
+        possible = np.array(pq.read_table(part)["mask"].to_pylist())
+        speaks = possible[:, BUILT_IN.index("quantum_edge")].any()
+        assert speaks == (served is not None)
 
 
 def test_too_few_episodes_are_counted_and_nobody_is_replaced(evenings):

@@ -66,15 +66,20 @@ def serving(models: Path, date: dt.date, limit: int) -> dict[str, str]:
 
 
 def _episodes(config: Path | None, overrides: Sequence[str]) -> BuildEpisodes:
-    def build(store: Any, underlying: str, date: dt.date) -> int:
+    def build(tonight: Tonight, underlying: str) -> str | None:
         from optiq.cli.settings import run_settings
+        from optiq.learn.direction.serving import direction_named
+        from optiq.market.store import Store
         from optiq.run.choosing import RANDOM, chooser_named
         from optiq.run.episodes import build as build_days
 
         settings, strategies, _ = run_settings([], config, overrides)
-        chooser = chooser_named(RANDOM, strategies, 0)
-        built = build_days(store, underlying, [date], strategies, settings, chooser, lambda _: None)
-        return built.episodes
+        chooser, quiet = chooser_named(RANDOM, strategies, 0), lambda _: None
+        model = direction_named(tonight.models, None, strategies)
+        about = Store(tonight.store), underlying, [tonight.date], strategies, settings
+        build_days(*about, chooser, quiet, model)
+        speaks = model is not None and model.model_for(underlying, tonight.date) is not None
+        return model.version(tonight.date) if model and speaks else None
 
     return build
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,8 @@ COUNTS = ("rows_in", "rows_kept", "duplicates", "quarantined")
 
 Trainer = Callable[[Tonight], Facts]
 """Trains and stores a candidate; its facts have its ``version``, what it learnt from and notes."""
-BuildEpisodes = Callable[[Store, str, dt.date], int]
-"""Writes a stored day's episodes and returns their number."""
+BuildEpisodes = Callable[[Tonight, str], str | None]
+"""Writes the evening's episodes of an index; returns the direction model that they saw, if any."""
 
 
 def steps_of(
@@ -123,10 +122,9 @@ def _episodes(tonight: Tonight, names: Sequence[str], build: BuildEpisodes) -> F
     for name in names:
         place = tonight.store / EPISODES / f"underlying={name}" / f"date={tonight.date}"
         path = place / "part.parquet"
-        is_there = path.is_file()
-        if not is_there:
-            build(Store(tonight.store), name, tonight.date)
-        told[name] = {"episodes": pq.read_metadata(path).num_rows, "from": _source_of(path)}
+        saw = {} if path.is_file() else {"direction": build(tonight, name)}
+        count = pq.read_metadata(path).num_rows
+        told[name] = {"episodes": count, "from": _source_of(path), **saw}
         tonight.advance(1)
     return told
 
