@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from optiq.errors import DamagedError
-from optiq.learn.foreign import require_sound
+from optiq.learn.foreign import require_all_sound, require_sound
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,12 @@ def refused(content: bytes) -> str:
 
 def test_a_sound_file_is_let_through(text):
     require_sound(text.encode(), "from outside")
+
+
+def test_of_several_the_damaged_one_is_named(text):
+    files = {"one": text.encode(), "two": damaged(text, 0), "three": text.encode()}
+    with pytest.raises(DamagedError, match=r"^two: model file damaged \("):
+        require_all_sound(files, "optiq.learn.foreign:open_lightgbm")
 
 
 def damaged(text: str, seed: int) -> bytes:
