@@ -69,6 +69,7 @@ def choices(folder: Path | str) -> list[dict]:
 def test_the_champion_chooses_from_the_session_it_took_effect_on(places, tmp_path):
     status, told = run(places, "backtest", "--policy", "champion", "--out", str(tmp_path / "a"))
     assert status == 0, told
+    assert set(told["chosen_by"].pop("manifests")) == {"1.0.1"}
     assert (told["policy"], told["chosen_by"]) == (
         "champion",
         {"name": "champion", "standing": "champion", "versions": {"1.0.1": 2}, "random": 1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,7 @@ def test_the_champion_scores_only_from_the_session_it_took_effect_on(places, tmp
         places, "backtest", *GAMMA, "--scorer", "champion", "--out", str(tmp_path / "a")
     )
     assert status == 0
+    assert set(told["scorer"].pop("manifests")) == {"1.0.1"}
     assert told["scorer"] == {
         "name": "champion",
         "standing": "champion",
@@ -130,6 +132,18 @@ def test_paper_trading_with_a_scorer_is_the_backtest_with_it(places, tmp_path, n
     assert (status, proof["mismatches"]) == (0, 0)
     kept = json.loads((Path(told["run"]) / "summary.json").read_text())
     assert kept["scorer"]["standing"] == ("champion" if name == "champion" else "provisional")
+
+
+def test_a_scorer_in_a_folder_is_stored_once_and_scores_as_the_version_does(places, tmp_path):
+    folder = shutil.copytree(places[1] / KIND / "1.0.0", tmp_path / "mine")
+    day, mine = ("--date", str(SECOND)), (places[0], tmp_path / "models")
+    _, known = run(places, "backtest", *GAMMA, *day, "--scorer", "1.0.0", *out(tmp_path, "known"))
+    for name in ("a", "b"):
+        asked = ("backtest", *GAMMA, *day, "--scorer", str(folder), *out(tmp_path, name))
+        status, told = run(mine, *asked)
+        assert (status, told["net_pnl"], told["orders"]) == (0, known["net_pnl"], known["orders"])
+    assert registry.versions(mine[1], KIND) == ["1.0.0"]
+    assert told["scorer"]["name"] == "1.0.0"
 
 
 def test_a_paper_session_says_at_its_start_that_its_scores_are_provisional(places, capsys):

@@ -68,9 +68,11 @@ def backtest(
     The run's folder holds trades, decisions, equity, the summary and the settings as resolved.
     """
     import datetime as dt
+    from functools import partial
 
     from optiq.cli.ages import ages_of, show_ages, told
     from optiq.cli.config import folder, resolved_toml
+    from optiq.cli.model_folder import named
     from optiq.cli.output import emit, progress, warn
     from optiq.cli.settings import run_settings, sections_of
     from optiq.errors import InputError
@@ -97,10 +99,18 @@ def backtest(
         model.require_unseen(days)
     elif model is not None and (learnt := len(model.learnt(days))):
         warn(f"direction {model.name} has learnt from {learnt} of these sessions: in-sample")
-    served = scorer_named(models, scorer, days, underlying, in_sample=in_sample)
-    asked = (models, policy, strategies, seed, days, underlying)
-    rules = walk_hash(settings, strategies)
-    chooser = policy_named(*asked, in_sample=in_sample, rules=rules)
+    scores = partial(scorer_named, sessions=days, underlying=underlying, in_sample=in_sample)
+    served = named("scorer", scorer, models, scores)
+    chooses = partial(
+        policy_named,
+        strategies=strategies,
+        seed=seed,
+        sessions=days,
+        underlying=underlying,
+        in_sample=in_sample,
+        rules=walk_hash(settings, strategies),
+    )
+    chooser = named("policy", policy, models, chooses)
     serving = {"scorer": served, "direction": model, "policy": served_by(chooser)}
     ages = ages_of(models, days[-1], serving, config)
     if compare and chooser:

@@ -49,6 +49,9 @@ def build(
     Every five minutes: the market's features, which strategies were possible, who was chosen and
     with what probability, and what each strategy's next order would have come to, alone.
     """
+    from functools import partial
+
+    from optiq.cli.model_folder import named
     from optiq.cli.output import emit, progress
     from optiq.cli.settings import run_settings
     from optiq.errors import InputError
@@ -61,7 +64,9 @@ def build(
 
     settings, strategies, _ = run_settings(strategy or [], config, overrides or [])
     days = sessions(Store(store), underlying, from_date, to_date)
-    chooser = policy_named(models, policy or RANDOM, strategies, seed, days, underlying)
+    team = partial(policy_named, strategies=strategies, seed=seed)
+    chooses = partial(team, sessions=days, underlying=underlying)
+    chooser = named("policy", policy or RANDOM, models, chooses)
     if chooser is None:
         raise InputError("episodes without a policy", "give random, or leave --policy away")
     model = direction_named(models, direction, strategies)

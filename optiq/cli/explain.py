@@ -21,6 +21,7 @@ from optiq.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from optiq.learn.serving import Served
     from optiq.run.recorded import RecordedRun
 
 TradeArgument = Annotated[
@@ -104,7 +105,7 @@ def explain(
     from optiq.cli.settings import run_settings
     from optiq.errors import InputError
     from optiq.learn.direction.serving import NONE, direction_named
-    from optiq.learn.policy.served import policy_named
+    from optiq.learn.policy.served import policy_named, served_by
     from optiq.learn.scorer.served import scorer_named
     from optiq.market.store import Store
     from optiq.report.trade_story import show_refusal, show_trade
@@ -134,6 +135,8 @@ def explain(
     scorer = scorer_named(models, scored, [day], index, in_sample=True)
     policy, seed = recorded.summary.get("policy"), recorded.summary.get("seed") or 0
     chooser = policy_named(models, policy, strategies, seed, [day], index, in_sample=True)
+    _require_used(recorded, "scorer", scorer, day)
+    _require_used(recorded, "chosen_by", served_by(chooser), day)
     told = retell(Store(place), recorded, day, strategies, settings, scorer, model, chooser)
     if decision is not None:
         order = find_order(told, decision)
@@ -154,6 +157,13 @@ def _found(name: str | None, runs: Path, store: Path) -> Path:
 
     session = store / FOLDER / (name or "") / "run"
     return session if name and (session / SUMMARY).is_file() else find_run(name, runs)
+
+
+def _require_used(recorded: RecordedRun, key: str, served: Served | None, day: dt.date) -> None:
+    """Refuse a model whose files are not those that a run says it was made with."""
+    if served is not None:
+        manifests = (recorded.summary.get(key) or {}).get("manifests", {})
+        served.require_manifest(day, manifests.get(served.version(day), ""))
 
 
 def _explain_choice(
@@ -177,6 +187,7 @@ def _explain_choice(
         raise DamagedError(f"{found.decision_id} was made by nobody", "run it again")
     choice = asked_again(found, chooser)
     story, served = told(found, recorded), served_by(chooser)
+    _require_used(recorded, "chosen_by", served, found.session)
     seen = (found.observation, found.mask, choice.index, found.last)
     why = moved(served.bundle(served.name), *seen) if served else None
     story["moved"] = why.told() if why else None

@@ -180,9 +180,10 @@ PolicyOption = Annotated[
     str | None,
     typer.Option(
         "--policy",
-        metavar="champion|random|equal|NAME|VERSION",
+        metavar="champion|random|equal|NAME|VERSION|PATH",
         help="Let one strategy trade at a time, chosen every five minutes: by the policy in force "
-        "on each session, at random, at random but never none, always NAME, or by policy/1.0.0.",
+        "on each session, at random, at random but never none, always NAME, by policy/1.0.0, or "
+        "by the model in a folder such as ./mine, which is stored as a candidate first.",
     ),
 ]
 DirectionOption = Annotated[
@@ -198,8 +199,9 @@ ScorerOption = Annotated[
     str | None,
     typer.Option(
         "--scorer",
-        metavar="champion|none|VERSION",
-        help="Rank orders by a scorer; champion: on each session the version then in force.",
+        metavar="champion|none|VERSION|PATH",
+        help="Rank orders by a scorer; champion: on each session the version then in force; a "
+        "folder such as ./mine: its model, which is stored as a candidate first.",
     ),
 ]
 """Use as ``scorer: ScorerOption = None``."""

@@ -94,8 +94,11 @@ def paper_run(
     have made of each five minutes is logged for `optiq episodes`. Ctrl-C stops within two seconds
     and keeps what is held, unless told to leave it with --flatten.
     """
+    from functools import partial
+
     from optiq.cli.ages import ages_of, show_ages, told
     from optiq.cli.config import resolved_toml
+    from optiq.cli.model_folder import named
     from optiq.cli.output import emit
     from optiq.cli.paper_source import source_of
     from optiq.cli.paper_watch import Looks, alerts_of, watched
@@ -103,6 +106,7 @@ def paper_run(
     from optiq.learn.direction.serving import direction_named
     from optiq.learn.policy.served import policy_named, served_by
     from optiq.learn.scorer.served import scorer_named
+    from optiq.learn.serving import manifests_of
     from optiq.report.tables import about_models, show_run
     from optiq.run.episodes import walk_hash
     from optiq.run.exploring import progress_of
@@ -116,9 +120,18 @@ def paper_run(
     model = direction_named(models, direction, strategies)
     paces = {"snapshot": snapshot_seconds, "monitor": monitor_seconds, "stale_after": stale_after}
     with source_of(feed, store, underlying, date, speed, paces) as source:
-        served = scorer_named(models, scorer, [source.date], underlying)
-        asked = (models, policy, strategies, seed, [source.date], underlying)
-        chooser = policy_named(*asked, rules=walk_hash(settings, strategies))
+        folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
+        scores = partial(scorer_named, sessions=[source.date], underlying=underlying)
+        served = named("scorer", scorer, models, scores, folder)
+        chooses = partial(
+            policy_named,
+            strategies=strategies,
+            seed=seed,
+            sessions=[source.date],
+            underlying=underlying,
+            rules=walk_hash(settings, strategies),
+        )
+        chooser = named("policy", policy, models, chooses, folder)
         serving = {"scorer": served, "direction": model, "policy": served_by(chooser)}
         ages = ages_of(models, source.date, serving, config)
         plan = Plan(
@@ -132,9 +145,9 @@ def paper_run(
             seed=seed,
             scorer=(served.version(source.date) or "") if served else "",
             direction=(model.version(source.date) or "") if model else "",
+            manifests=manifests_of(serving, source.date),
             context=source.context,
         )
-        folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
         source.require_time(folder)
         team = Ensemble(settings, strategies, served, chooser, model)
         pace = f"{feed} x{speed}" if feed == "replay" else feed

@@ -34,7 +34,7 @@ def parity(
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
     from optiq.learn.direction.serving import NONE, direction_named
-    from optiq.learn.policy.served import policy_named
+    from optiq.learn.policy.served import policy_named, served_by
     from optiq.learn.scorer.served import scorer_named
     from optiq.run.parity import prove
     from optiq.run.sessions import CONFIG, FOLDER, Ensemble, read_session
@@ -47,6 +47,8 @@ def parity(
     policy = (models, plan.policy or None, strategies, plan.seed, day, plan.underlying)
     chooser = policy_named(*policy, in_sample=True)
     scorer = scorer_named(models, name, day, plan.underlying, in_sample=True)
+    for one in filter(None, (scorer, model, served_by(chooser))):
+        one.require_manifest(plan.date, plan.manifests.get(one.kind, ""))
     team = Ensemble(settings, strategies, scorer, chooser, model)
     result = prove(stored, team, run)
     chosen = f"{result['choices']:,} choices, " if result["choices"] else ""

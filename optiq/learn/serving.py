@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from optiq.errors import InputError
+from optiq.errors import DamagedError, InputError
 from optiq.learn import registry
 
 CHAMPION = "champion"
@@ -71,7 +71,8 @@ class Served:
     def told(self, sessions: Sequence[dt.date]) -> dict[str, Any]:
         """Return what a run's summary says of it: its standing, and the sessions of each version.
 
-        ``unserved`` counts the sessions before any was promoted.
+        ``manifests`` are those of the versions, ``unserved`` counts the sessions before any was
+        promoted.
         """
         versions = Counter(self.version(session) for session in sessions)
         unserved = versions.pop(None, 0)
@@ -79,8 +80,25 @@ class Served:
             "name": self.name,
             "standing": self.standing(sessions),
             "versions": dict(versions),
+            "manifests": {version: self.manifest(version) for version in self.versions(sessions)},
             "unserved": unserved,
         }
+
+    def manifest(self, version: str) -> str:
+        """Return the SHA-256 of a version's manifest: of every byte of it."""
+        return registry.load(self.root, self.kind, version).manifest_sha256
+
+    def require_manifest(self, session: dt.date, manifest: str) -> None:
+        """Refuse a session's version where it is not the one of this manifest.
+
+        An empty manifest is one that was never written down, and any will do.
+        """
+        version = self.version(session)
+        if version is not None and manifest not in ("", self.manifest(version)):
+            raise DamagedError(
+                f"{self.kind} {version} in {self.root} is not the one that was used",
+                f"give --models of the registry that holds {self.kind} with manifest {manifest}",
+            )
 
     def require_unseen(self, sessions: Sequence[dt.date]) -> None:
         """Refuse sessions that the version serving them has learnt from."""
@@ -90,3 +108,9 @@ class Served:
                 f"sessions (up to {learnt[-1]})",
                 "give later days; optiq backtest --in-sample shows what is no evidence",
             )
+
+
+def manifests_of(serving: Mapping[str, Served | None], session: dt.date) -> dict[str, str]:
+    """Return, by kind, the SHA-256 of the manifest of each version that serves a session."""
+    versions = {kind: (one, one.version(session)) for kind, one in serving.items() if one}
+    return {kind: one.manifest(version) for kind, (one, version) in versions.items() if version}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,9 @@ class Plan:
         The version of the scorer, empty without one.
     direction
         The version of the direction model, empty without one.
+    manifests
+        Of each of these versions the SHA-256 of its manifest, by kind; empty in sessions that were
+        begun before it was written down.
     """
 
     underlying: str
@@ -42,6 +46,7 @@ class Plan:
     seed: int = 0
     scorer: str = ""
     direction: str = ""
+    manifests: Mapping[str, str] = field(default_factory=dict)
     context: Context = field(default_factory=Context)
 
     def told(self) -> dict[str, Any]:
@@ -52,7 +57,8 @@ class Plan:
             "closes": _nullable(self.context.closes),
             "atm_iv": _nullable(self.context.atm_iv),
         }
-        return {**plain, "date": str(self.date), "strategies": list(self.strategies), **days}
+        lists = {"strategies": list(self.strategies), "manifests": dict(self.manifests)}
+        return {**plain, "date": str(self.date), **lists, **days}
 
     @classmethod
     def read(cls, told: dict[str, Any]) -> Plan:
@@ -66,6 +72,7 @@ class Plan:
         return cls(
             date=dt.date.fromisoformat(told["date"]),
             strategies=tuple(told["strategies"]),
+            manifests=told.get("manifests", {}),
             context=context,
             **plain,
         )
@@ -74,10 +81,18 @@ class Plan:
         """Refuse to go on under other terms; the days before were read at the first start."""
         for name in (*_PLAIN, "date", "strategies"):
             if getattr(self, name) != getattr(asked, name):
-                raise InputError(
-                    f"session {session} was started with another {name.replace('_', ' ')}",
-                    "give another --session, or start it as before",
-                )
+                raise started_with_another(name, session)
+        for kind, manifest in self.manifests.items():
+            if asked.manifests.get(kind) != manifest:
+                raise started_with_another(kind, session)
+
+
+def started_with_another(term: str, session: str) -> InputError:
+    """Return what is said to who would go on with a session under another term."""
+    return InputError(
+        f"session {session} was started with another {term.replace('_', ' ')}",
+        "give another --session, or start it as before",
+    )
 
 
 _PLAIN = ("underlying", "feed", "has_book", "settings", "policy", "seed", "scorer", "direction")

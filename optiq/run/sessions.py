@@ -120,6 +120,11 @@ def read_session(folder: Path) -> StoredSession:
     return _stored(folder, read_journal(folder))
 
 
+def has_begun(folder: Path) -> bool:
+    """Whether there is a session with at least its terms written down."""
+    return (folder / NAME).is_file() and bool(read_journal(folder))
+
+
 def begun_sessions(store: Path) -> Iterator[StoredSession]:
     """Yield the sessions of a store by name, but those that were stopped before they began."""
     for folder in session_folders(store):
