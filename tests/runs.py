@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,6 +142,38 @@ def write_run(path: Path, trades: Sequence[Trade], told: Recorded | None = None)
     store = f"store = {json.dumps(str(told.store))}\n" if told.store else ""
     (path / "config.toml").write_text(store + told.settings)
     return path
+
+
+@dataclass(frozen=True)
+class Window:
+    """One decision of a policy: when, who chose, who could have been and who was chosen."""
+
+    clock: str
+    chosen: str
+    possible: tuple[str, ...] = ("alpha", "beta")
+    day: str = "2025-11-20"
+    version: str = "random"
+
+
+def write_choices(run: Path, windows: Sequence[Window], **about: Any) -> Path:
+    """Write a policy's decisions beside the trades of a run; ``about`` goes into its summary."""
+    told = json.loads((run / "summary.json").read_text())
+    counts = Counter(window.chosen for window in windows)
+    told |= {"policy": "random", "seed": 7, "chosen_by": None, "choices": counts, **about}
+    (run / "summary.json").write_text(json.dumps(told))
+    rows = [
+        {
+            "ts": ist(window.day, window.clock),
+            "mask": [name in window.possible for name in told["strategies"]],
+            "chosen": window.chosen,
+            "version": window.version,
+        }
+        for window in windows
+    ]
+    mask = pa.list_(pa.bool_(), len(told["strategies"]))
+    names = [("ts", UTC), ("mask", mask), ("chosen", pa.string()), ("version", pa.string())]
+    _write(run / "choices.parquet", rows, pa.schema(names))
+    return run
 
 
 def equity(trades: Sequence[Trade]) -> list[dict[str, Any]]:

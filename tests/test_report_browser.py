@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from chromium import Tab, binary, browser
-from runs import HOSTILE, Recorded, Trade, write_run
+from runs import HOSTILE, Recorded, Trade, Window, write_choices, write_run
 
 from optiq.cli.app import main
 from optiq.cli.config import resolved_toml
@@ -58,6 +58,8 @@ def hard_run(place: Path) -> Path:
             sides=(1, -1, 1, -1),
             strategy=names[number % len(names)],
             day="2025-11-20" if number < 15 else "2025-11-21",
+            entered=f"10:{4 * (number % 15):02d}:59",
+            waited_s=59.0,
             left=f"{11 + number % 4}:15:00",
         )
         for number in range(30)
@@ -68,7 +70,15 @@ def hard_run(place: Path) -> Path:
         refused={"strategy_max_open": 3, HOSTILE: 1},
         store=Path("/a/folder/with/a/long/name/that/is/not/there") / ("x" * 60),
     )
-    return write_run(place, trades, told)
+    run = write_run(place, trades, told)
+    return write_choices(run, [*map(hard_window, range(30), trades)], policy="of_mine_" * 19)
+
+
+def hard_window(number: int, trade: Trade) -> Window:
+    """A decision for each trade, at its minute, by choosers with long names."""
+    who = f"policy/{number}.999999.999999" if number % 2 else HOSTILE
+    decided = f"{trade.entered[:6]}00"
+    return Window(decided, trade.strategy, (trade.strategy,), trade.day, who)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from optiq import __version__
+from optiq.learn.intervals import ENOUGH_SESSIONS
 from optiq.report import charts, figures
+from optiq.report.choice_table import choice_tables
 from optiq.report.group_tables import group_tables
 from optiq.report.grouping import FEW, by_day, everything
 from optiq.report.ledger_lines import LeftOut, ledger_lines
@@ -62,6 +64,7 @@ def report(run: RecordedRun, positions: Positions, paths: SpotPaths) -> Report:
         **_headline(run, positions),
         **_fills(run, positions),
         "tables": group_tables(positions, run.summary["strategies"], paths),
+        "choices": choice_tables(run, positions),
         "days": by_day(positions),
         "lines": lines,
         "left_out": left_out,
@@ -71,6 +74,7 @@ def report(run: RecordedRun, positions: Positions, paths: SpotPaths) -> Report:
         "snapshot_s": _snapshot_seconds(paths),
         "settings": dict(_settings(run.settings)),
         "few": FEW,
+        "enough": ENOUGH_SESSIONS,
         "version": __version__,
     }
     return Report(render(told, _drawn(run, positions, paths)), len(positions), left_out, paths)

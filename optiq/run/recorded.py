@@ -119,8 +119,8 @@ def read_run(path: Path) -> RecordedRun:
         path=path,
         summary=summary,
         settings=_read(path / "config.toml", lambda file: tomllib.loads(file.read_text("utf-8"))),
-        trades=_columns(path / "trades.parquet", TRADES),
-        equity=_columns(path / "equity.parquet", ("ts", "equity")),
+        trades=read_columns(path / "trades.parquet", TRADES),
+        equity=read_columns(path / "equity.parquet", ("ts", "equity")),
         fates=fates,
         decided_on=decided_on,
         fills=_fills(path / "fills.parquet"),
@@ -154,7 +154,7 @@ def _agree(run: RecordedRun) -> None:
 
 
 def _fills(path: Path) -> Columns | None:
-    return _columns(path, FILLS) if path.exists() else None
+    return read_columns(path, FILLS) if path.exists() else None
 
 
 def _decisions(path: Path) -> tuple[dict[tuple[str, str], int], TimeArray]:
@@ -170,7 +170,11 @@ def session_days(ts: TimeArray) -> TimeArray:
     return (ts + IST_OFFSET).astype("datetime64[D]")
 
 
-def _columns(path: Path, needed: Iterable[str]) -> Columns:
+def read_columns(path: Path, needed: Iterable[str]) -> Columns:
+    """Return some columns of a run's file; lists of one length become (n, length).
+
+    `DamagedError` where the file, or one of the columns, is missing or torn.
+    """
     table = _table(path, needed)
     return {name: _numpy(table[name]) for name in table.column_names}
 
@@ -190,6 +194,9 @@ def _numpy(column: pa.ChunkedArray) -> AnyArray:
 
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan)
+    if pa.types.is_fixed_size_list(column.type):
+        flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return np.asarray(flat).reshape(len(column), column.type.list_size)
     values: AnyArray = column.to_numpy()
     return values.astype("datetime64[us]") if pa.types.is_timestamp(column.type) else values
 
