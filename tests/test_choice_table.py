@@ -82,6 +82,13 @@ def test_a_learnt_policy_and_the_draws_before_it_stand_apart(tmp_path: Path) -> 
     assert "Asked for as champion, seed 7." in words
 
 
+def test_many_versions_are_counted_not_named(tmp_path: Path) -> None:
+    named = [replace(w, version=f"policy/1.0.{n}") for n, w in enumerate(DAY)]
+    again = [replace(w, version="policy/1.0.0") for w in NEXT]
+    (table,) = tables(written(tmp_path, (*named, *again)))
+    assert table.who == "5 versions, policy/1.0.0 to policy/1.0.4, on 2 sessions"
+
+
 def test_what_it_has_learnt_from_is_no_evidence(tmp_path: Path) -> None:
     later = tuple(replace(window, version="policy/1.0.1") for window in NEXT)
     who = {"name": "1.0.1", "standing": "in-sample", "random": 0, "other_rules": []}

@@ -20,6 +20,8 @@ from optiq.run.recorded import RecordedRun, session_days
 from optiq.run.recorded_choices import AGAIN, RecordedChoices, read_choices
 
 STAND_ASIDE = "standing aside"
+MANY = 3
+"""More versions than this are counted, not named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,25 @@ def _by_chooser(choices: RecordedChoices) -> Iterator[tuple[str, BoolArray, bool
     """Yield who chose, (n,) which decisions, and whether it was learnt: all versions together."""
     versions = list(dict.fromkeys(choices.version.tolist()))
     learnt = [version for version in versions if version.startswith(MODEL)]
-    for group in filter(None, [learnt, *([v] for v in versions if v not in learnt)]):
-        of_each = [choices.version == version for version in group]
-        days = [len(np.unique(choices.day[mine])) for mine in of_each]
-        said = [f"{v} on {counted(n, 'session')}" for v, n in zip(group, days, strict=True)]
-        yield ", ".join(said), np.logical_or.reduce(of_each), group is learnt
+    if learnt:
+        mine = np.isin(choices.version.astype(str), learnt)
+        yield _whom(choices, learnt, mine), mine, True
+    for version in versions:
+        if version not in learnt:
+            mine = choices.version == version
+            yield _whom(choices, [version], mine), mine, False
+
+
+def _whom(choices: RecordedChoices, versions: list[str], mine: BoolArray) -> str:
+    """Return who made the decisions ``mine`` (n,), and on how many sessions each."""
+    if len(versions) > MANY:
+        span = f"{len(versions)} versions, {versions[0]} to {versions[-1]},"
+        return f"{span} on {_sessions(choices, mine)}"
+    return ", ".join(f"{v} on {_sessions(choices, choices.version == v)}" for v in versions)
+
+
+def _sessions(choices: RecordedChoices, mine: BoolArray) -> str:
+    return counted(len(np.unique(choices.day[mine])), "session")
 
 
 def _table(
