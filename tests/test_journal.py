@@ -42,8 +42,16 @@ def test_a_journal_goes_on_where_it_ended(tmp_path):
     assert [e for e in read_journal(tmp_path) if e.kind == "row"] == EVENTS
 
 
-@pytest.mark.parametrize("statement", ["UPDATE event SET row = 1", "DELETE FROM event"])
-def test_nothing_is_changed_or_removed(tmp_path, statement):
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE event SET row = 1",
+        "DELETE FROM event",
+        "REPLACE INTO event SELECT * FROM event WHERE seq = 5",  # no trigger hears it delete
+        "INSERT INTO event SELECT 0, kind, row, body, sha FROM event LIMIT 1",
+    ],
+)
+def test_nothing_is_changed_removed_or_put_in_between(tmp_path, statement):
     with closing(sqlite3.connect(written(tmp_path) / NAME)) as database:
         with pytest.raises(sqlite3.IntegrityError, match="a journal is never"):
             database.execute(statement)

@@ -25,6 +25,7 @@ from optiq.market.ingest.session_journal import APPLICATION_ID
 from optiq.run.journal_head import Head, digest_of, read_head, write_head
 
 NAME, HEAD_NAME, LOCK_NAME = "journal.sqlite", "journal.head", "lock"
+RESTORE = "restore it from a copy"
 SETTLE_EVERY = 512
 """Commits between two moves of the log into the file; each takes some milliseconds."""
 
@@ -43,6 +44,9 @@ CREATE TRIGGER event_stays BEFORE UPDATE ON event
     BEGIN SELECT RAISE(ABORT, 'a journal is never changed'); END;
 CREATE TRIGGER event_remains BEFORE DELETE ON event
     BEGIN SELECT RAISE(ABORT, 'a journal is never shortened'); END;
+CREATE TRIGGER event_follows BEFORE INSERT ON event
+    WHEN NEW.seq <= (SELECT max(seq) FROM event)
+    BEGIN SELECT RAISE(ABORT, 'a journal is never rewritten'); END;
 CREATE VIEW told AS
     SELECT seq, kind, row, CAST(body AS TEXT) AS body FROM event WHERE kind != 'row';
 COMMIT;
@@ -187,7 +191,7 @@ class Journal:
                 f"{self.path}: {error}", "free some space and run the command again"
             ) from error
         except sqlite3.DatabaseError as error:
-            raise DamagedError(f"{self.path}: {error}", "restore it from a copy") from error
+            raise DamagedError(f"{self.path}: {error}", RESTORE) from error
         except OSError as error:
             raise storage_error(self.path, error) from error
 
@@ -209,7 +213,7 @@ def _read_verified(path: Path, head: Head) -> tuple[Event, ...]:
         with closing(_opened_to_read(path)) as database:
             return _verified(database, path, head)
     except sqlite3.DatabaseError as error:
-        raise DamagedError(f"{path}: {error}", "restore it from a copy") from error
+        raise DamagedError(f"{path}: {error}", RESTORE) from error
 
 
 def _existing_head(path: Path) -> Head | None:
@@ -222,7 +226,7 @@ def _existing_head(path: Path) -> Head | None:
         head = _compared(path, head_path)
         return head if head.seq or _has_events(path) else None
     if _has_events(path):
-        raise DamagedError(f"{head_path} is gone", "restore it from a copy")
+        raise DamagedError(f"{head_path} is gone", RESTORE)
     return None
 
 
@@ -238,7 +242,7 @@ def _compared(path: Path, head_path: Path) -> Head:
     while head.file and (not path.exists() or digest_of(path) != head.file):
         before, head = head, read_head(head_path)
         if head.file == before.file:
-            raise DamagedError(f"{path} is not as it was written", "restore it from a copy")
+            raise DamagedError(f"{path} is not as it was written", RESTORE)
     return head
 
 
@@ -275,21 +279,19 @@ def _verified(database: sqlite3.Connection, path: Path, head: Head) -> tuple[Eve
     """Return all events, in order, each digest checked and none of the head's missing."""
     (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
-        raise DamagedError(f"{path}: {verdict}", "restore it from a copy")
+        raise DamagedError(f"{path}: {verdict}", RESTORE)
     events: list[Event] = []
     sha = _START
     for seq, kind, row, body, written in database.execute("SELECT * FROM event ORDER BY seq"):
         event = Event(kind, row, body)
         sha = event.digest_after(sha)
         if seq != len(events) + 1 or sha != written:
-            raise DamagedError(f"{path}: event {seq} is not as it was written")
+            raise DamagedError(f"{path}: event {seq} is not as it was written", RESTORE)
         events.append(event)
         if seq == head.seq and sha.hex() != head.sha:
-            raise DamagedError(f"{path}: event {seq} is not the one its head knows")
+            raise DamagedError(f"{path}: event {seq} is not the one its head knows", RESTORE)
     if len(events) < head.seq:
-        raise DamagedError(
-            f"{path} ends at event {len(events)} of {head.seq}", "restore it from a copy"
-        )
+        raise DamagedError(f"{path} ends at event {len(events)} of {head.seq}", RESTORE)
     return tuple(events)
 
 
