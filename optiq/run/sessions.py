@@ -125,11 +125,22 @@ def has_begun(folder: Path) -> bool:
     return (folder / NAME).is_file() and bool(read_journal(folder))
 
 
-def begun_sessions(store: Path) -> Iterator[StoredSession]:
+@dataclass(frozen=True, slots=True)
+class DamagedSession:
+    """A session that cannot be read, and why."""
+
+    folder: Path
+    error: DamagedError
+
+
+def begun_sessions(store: Path) -> Iterator[StoredSession | DamagedSession]:
     """Yield the sessions of a store by name, but those that were stopped before they began."""
     for folder in session_folders(store):
-        if events := read_journal(folder):
-            yield _stored(folder, events)
+        try:
+            if events := read_journal(folder):
+                yield _stored(folder, events)
+        except DamagedError as error:
+            yield DamagedSession(folder, error)
 
 
 def _stored(folder: Path, events: tuple[Event, ...]) -> StoredSession:
