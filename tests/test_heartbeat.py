@@ -78,7 +78,8 @@ def test_it_beats_once_a_second_and_tells_where_the_session_stands(tmp_path, ses
     told = read(tmp_path)
     assert told["rows"] == session.day.rows.n_rows > 1
     assert told["last_row"] == f"{row.ts.astype('datetime64[ms]')}Z"
-    assert told["held"] == len(session.day.held()) > 0
+    assert (told["held"], told["pending"]) == (0, len(session.day.held())), "no quote since"
+    assert told["pending"] > 0
     assert np.datetime64(str(told["time"])[:-1]) == clock.at
     assert list(tmp_path.glob(".heartbeat*")) == [], "each is renamed into its place"
 

@@ -16,6 +16,7 @@ from optiq.run.alerts import Alert, Alerts
 from optiq.run.day_in_progress import Step
 from optiq.run.journal import Event
 from optiq.run.paper import Fault, PaperSession
+from optiq.run.standing import held_in_words, held_now
 from optiq.run.telling import events_of
 from optiq.trade.book import PAISE, Status
 
@@ -79,9 +80,10 @@ class PaperAlerts:
     def stopped(self, by: str) -> None:
         """Alert that it was stopped before its end."""
         if not self._session.is_over:
-            held = len(self._session.day.held())
-            text = f"stopped by {by}, contracts held: {held}, {self._net()}"
-            self._send("end", f"stopped:{self._session.journal.seq}", text, {"held": held})
+            held, pending = held_now(self._session.day)
+            text = f"stopped by {by}, {held_in_words(self._session.day)}, {self._net()}"
+            about = {"held": held, "pending": pending}
+            self._send("end", f"stopped:{self._session.journal.seq}", text, about)
 
     def _tell(self, step: Step, when: str) -> None:
         for place, event in enumerate(events_of(self._session.day, step)):

@@ -15,6 +15,7 @@ from optiq.run.choosing import MODEL
 from optiq.run.day_in_progress import Step
 from optiq.run.journal import Event
 from optiq.run.paper import Fault, PaperSession
+from optiq.run.standing import held_in_words, held_now
 from optiq.run.stored import told_of
 from optiq.run.telling import events_of
 
@@ -68,8 +69,9 @@ class PaperLines:
         """Tell where it was stopped, and what is held there."""
         assert self._session is not None
         day, over = self._session.day, self._session.is_over
-        rows, held = day.rows.n_rows, len(day.held())
-        told = {"event": "stopped", "by": by, "rows": rows, "held": held, "over": over}
+        held, pending = held_now(day)
+        told = {"event": "stopped", "by": by, "rows": day.rows.n_rows, "held": held}
+        told |= {"pending": pending, "over": over}
         self._write(told, parting(self._session, by))
 
     def _tell(self, step: Step, when: str) -> None:
@@ -94,8 +96,8 @@ class PaperLines:
 
 def parting(session: PaperSession, by: str) -> str:
     """Say where a session was stopped, and whether it can go on."""
-    held = len(session.day.held())
-    goes_on = "it is over" if session.is_over else f"{held} held; the same command goes on"
+    held = held_in_words(session.day)
+    goes_on = "it is over" if session.is_over else f"{held}; the same command goes on"
     return f"stopped by {by} after {session.day.rows.n_rows} rows, {goes_on}"
 
 

@@ -37,11 +37,11 @@ def _headline(summary: dict[str, Any]) -> str:
     span = summary["from"]
     if summary["to"] != summary["from"]:
         span += f" to {summary['to']}"
+    took = f" in {summary['elapsed_s']:.2f} s" if summary["elapsed_s"] else ""
     return (
         f"[bold]{names}[/bold] on {summary['underlying']}, {span}: "
         f"{counted(summary['days'], 'day')}, {counted(summary['rows'], 'row')}, "
-        f"{counted(summary['quotes'], 'quote')} "
-        f"in {summary['elapsed_s']:.2f} s"
+        f"{counted(summary['quotes'], 'quote')}{took}"
     )
 
 

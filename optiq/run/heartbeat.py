@@ -15,6 +15,7 @@ from optiq.market.chain_row import ChainRow
 from optiq.market.feeds.clocks import Clock
 from optiq.run.day_in_progress import Step
 from optiq.run.paper import Fault, PaperSession
+from optiq.run.standing import held_now
 from optiq.run.supervisor import Supervisor
 from optiq.trade.book import PAISE
 
@@ -87,6 +88,7 @@ class Heartbeat:
 
     def _told(self) -> dict[str, object]:
         rows, book = self._session.day.rows, self._session.day.book
+        held, pending = held_now(self._session.day)
         last = rows.ts[rows.n_rows - 1] if rows.n_rows else None
         return {
             "time": _iso(self._clock.now()),
@@ -96,7 +98,8 @@ class Heartbeat:
             "rows": rows.n_rows,
             "last_row": None if last is None else _iso(last),
             "last_row_ist": None if last is None else time_of_day(last),
-            "held": int(book.day["n_active"][0]),
+            "held": held,
+            "pending": pending,
             "net_pnl": int(book.day["realised_paise"][0]) / PAISE,
             "faults": dict(self._session.faults),
         }

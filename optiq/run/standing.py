@@ -145,6 +145,20 @@ def standing_of(day: DayInProgress) -> Standing:
     )
 
 
+def held_now(day: DayInProgress) -> tuple[int, int]:
+    """Return how many positions are open, leaving ones too, and how many entries are pending."""
+    active = day.book.active[: int(day.book.day["n_active"][0])]
+    pending = int((active["stage"] == Stage.PENDING).sum())
+    return len(active) - pending, pending
+
+
+def held_in_words(day: DayInProgress) -> str:
+    """Say what a day holds and awaits, such as ``1 held, 2 entries pending``."""
+    held, pending = held_now(day)
+    awaited = f", {pending} {'entry' if pending == 1 else 'entries'} pending" if pending else ""
+    return f"{held} held{awaited}"
+
+
 def _held(day: DayInProgress, position: Records) -> Held:
     order, stage = day.orders[position["order"]], Stage(int(position["stage"]))
     is_pending = stage == Stage.PENDING
