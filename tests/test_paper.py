@@ -122,6 +122,11 @@ def test_the_command_makes_the_bytes_of_a_backtest(store, day, tmp_path, capsys)
     (listed,) = json.loads(capsys.readouterr().out)["sessions"]
     assert (listed["session"], listed["state"], listed["rows"]) == ("replay", "over", day.n_rows)
     assert paper_run(store, day.date)() == 0, "a session that is over can be looked at again"
+    capsys.readouterr()
+    assert main(["report", "replay", "--store", str(store), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["page"], told["notes"]) == (str(Path(told["run"]) / "report.html"), [])
+    assert '"level":[' in Path(told["page"]).read_text(), "the run says where the index lies"
 
 
 def test_a_session_is_not_resumed_under_other_terms(tmp_path, day):

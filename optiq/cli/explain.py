@@ -101,6 +101,7 @@ def explain(
     printed.
     """
     from optiq.cli.config import folder
+    from optiq.cli.found_run import found_run
     from optiq.cli.output import emit
     from optiq.cli.settings import run_settings
     from optiq.errors import InputError
@@ -121,7 +122,7 @@ def explain(
     if (trade is None) == (decision is None):
         raise InputError("explain what?", "give a TRADE, or --decision ROW:STRATEGY:INDEX")
     sessions = store or folder("store", STORE, config)
-    recorded = read_run(_found(run, folder("runs", RUNS, config), sessions))
+    recorded = read_run(found_run(run, folder("runs", RUNS, config), sessions))
     if trade is not None and names_choice(trade):
         return _explain_choice(recorded, trade, models, all_rows, as_json=as_json)
     trade, day = find_trade(recorded, trade) if trade else (None, session_of(recorded, date))
@@ -148,15 +149,6 @@ def explain(
     story = explain_trade(told, str(trade))
     emit(story, as_json=as_json, show=lambda screen: show_trade(screen, story, all_rows))
     return None
-
-
-def _found(name: str | None, runs: Path, store: Path) -> Path:
-    """Return a run's folder, by its name or by that of a finished paper session."""
-    from optiq.run.recorded import SUMMARY, find_run
-    from optiq.run.sessions import FOLDER
-
-    session = store / FOLDER / (name or "") / "run"
-    return session if name and (session / SUMMARY).is_file() else find_run(name, runs)
 
 
 def _require_used(recorded: RecordedRun, key: str, served: Served | None, day: dt.date) -> None:

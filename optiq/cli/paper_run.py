@@ -217,6 +217,7 @@ def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
     """Write a finished session's trades beside its journal and return its figures."""
     import shutil
 
+    from optiq.cli.config import resolved_toml
     from optiq.run.directory import RunDirectory
     from optiq.run.stored import told_of
     from optiq.run.summary import Tally
@@ -238,8 +239,9 @@ def kept(paper: PaperSession, folder: Path, plan: Plan) -> dict[str, Any]:
         "faults": paper.faults,
         "elapsed_s": 0.0,
     }
+    store = resolved_toml({}, {"store": folder.parents[1]})
     shutil.rmtree(folder / "run", ignore_errors=True)
     with RunDirectory(folder / "run") as directory:
         directory.add(result)
-        directory.complete(summary, plan.settings)
+        directory.complete(summary, f"{store}\n{plan.settings}")
     return summary

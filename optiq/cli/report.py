@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optiq.cli.options import RUNS, ConfigOption, JsonOption
+from optiq.cli.options import RUNS, STORE, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from optiq.report.page import Report
@@ -16,7 +16,8 @@ RunArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="RUN",
-        help="A run's folder, or its name under data/runs; without it, the latest run.",
+        help="A run's folder, its name under data/runs, or a paper session's; without it, the "
+        "latest run.",
         show_default=False,
     ),
 ]
@@ -49,11 +50,13 @@ def report(
     the run was made on; without it the page says so.
     """
     from optiq.cli.config import folder
+    from optiq.cli.found_run import found_run
     from optiq.cli.output import emit, progress, warn
     from optiq.report.page import write_report
-    from optiq.run.recorded import find_run, read_run
+    from optiq.run.recorded import read_run
 
-    path = find_run(run, folder("runs", RUNS, config))
+    sessions = store or folder("store", STORE, config)
+    path = found_run(run, folder("runs", RUNS, config), sessions)
     page = out or path / "report.html"
     recorded = read_run(path)
     days = recorded.summary["days"]
