@@ -30,6 +30,7 @@ from optiq.market.panel import Panel
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store
+from optiq.report.money import rupees
 from optiq.report.paper_screen import PaperScreen
 from optiq.report.screen_layout import draw
 from optiq.report.screen_positions import SCALE, positions_table
@@ -188,7 +189,9 @@ def test_the_money_is_that_of_the_trades(session):
     assert standing.free_capital == pytest.approx(free)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 50), (120, 30), (119, 30), (60, 20), (40, 10)])
+@pytest.mark.parametrize(
+    "size", [(80, 24), (200, 50), (120, 30), (119, 30), (60, 20), (40, 10), (45, 40)]
+)
 def test_it_fits_every_terminal_and_follows_when_it_is_resized(session, size):
     screen = shown(session)
     width, height = size
@@ -198,6 +201,19 @@ def test_it_fits_every_terminal_and_follows_when_it_is_resized(session, size):
         assert len(lines) <= height
     wide = "not possible" in "\n".join(lines) or "chosen" in "\n".join(lines)
     assert wide or width < 120
+
+
+def test_on_a_phone_no_amount_loses_a_digit(session):
+    screen = shown(session)
+    booked = screen.view().standing.closed
+    (line,) = [line for line in text_of(screen, 45, 40) if line.startswith("booked")]
+    assert line.split()[1:] == [
+        rupees(booked.gross, signed=True),
+        rupees(-booked.charges),
+        rupees(booked.net, signed=True),
+    ]
+    loss = table_text([condor(-0.3125)], 45)[1]
+    assert loss.split()[-5:] == ["+3", "-60.00", "-1,406.25", "68.8%", "81.2%"]
 
 
 def condor(gain: float) -> Held:

@@ -24,8 +24,13 @@ from optiq.report.screen_view import Line, View
 
 SIDE = 46
 """Columns of the right half on a wide terminal."""
-FIXED = 14
-"""Lines of the narrow screen beside the positions and what happened."""
+FIXED, STACKED = 14, 24
+"""Lines of the narrow screen beside the positions and what happened; two tables side by side take
+fewer than one over the other."""
+HALF = 36
+"""Columns that a table of money takes; with fewer it would lose digits."""
+ROOM = 8
+"""Lines that are left for positions and what happened, or tables stay side by side."""
 EXPIRY = re.compile(r"\b\d{4}-\d\d-\d\d (?=[\d.]+ [CP]E)")
 WORD_STYLES = {"entry": "cyan", "leaving": "yellow", "refused": "dim", "chosen": "magenta"}
 
@@ -36,16 +41,20 @@ def draw(view: View, width: int, height: int) -> RenderableType:
 
 
 def _narrow(view: View, width: int, height: int) -> RenderableType:
-    room = max(height - FIXED, 0)
-    held = view.standing.held[: max(min(len(view.standing.held), room - 3), 1)]
-    left = max(height - FIXED - line_count(held, width), 0)
     half = width // 2 - 1
+    is_stacked = half < HALF and height >= STACKED + ROOM
+    fixed = STACKED if is_stacked else FIXED
+    room = max(height - fixed, 0)
+    held = view.standing.held[: max(min(len(view.standing.held), room - 3), 1)]
+    left = max(height - fixed - line_count(held, width), 0)
+    money, limits = _titled("Today", money_table(view.standing)), _limits(view)
+    feed, policy = _titled("Feed", _feed(view)), _titled("Policy", policy_lines(view))
+    beside = (_beside(money, limits, half), _beside(feed, policy, half))
     return Group(
         _head(view),
         _title("Positions", _more(view, held)),
         positions_table(held, width),
-        _beside(_titled("Today", money_table(view.standing)), _limits(view), half),
-        _beside(_titled("Feed", _feed(view)), _titled("Policy", policy_lines(view)), half),
+        *((money, limits, feed, policy) if is_stacked else beside),
         _title("Decisions"),
         refusals(view.standing, width),
         *_happenings(view.lines, left),

@@ -14,6 +14,9 @@ from optiq.trade.book import Stage
 
 WIDE = 120
 """From so many columns on, the positions have their legs and a scale."""
+FULL = 60
+"""With fewer columns, ``SPARED`` are left out before a price loses a digit."""
+SPARED = ("units", "entry", "left")
 SCALE = 31
 NEAR = 0.25
 """Of the whole way to an exit; nearer than that it is shown in its colour."""
@@ -26,16 +29,18 @@ def positions_table(held: Sequence[Held], width: int) -> Table:
     table = Table.grid(padding=(0, 2 if is_wide else 1), expand=not is_wide)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=None if is_wide else 1)
     headings = ["", "contract", "units", "entry", "mark", "open P&L", "to stop", "target", "left"]
-    for heading in headings[1:]:
+    shown = [at for at, name in enumerate(headings) if width >= FULL or name not in SPARED]
+    for heading in (headings[at] for at in shown[1:]):
         justify = "left" if heading == "contract" else "right"
         table.add_column(no_wrap=True, justify=justify)  # type: ignore[arg-type]
+    words = [headings[at] for at in shown]
     if is_wide:
         table.add_column(no_wrap=True)
-        headings.append(f"{'stop':<{SCALE - 6}}target")
-    table.add_row(*(Text(heading, "dim") for heading in headings))
+        words.append(f"{'stop':<{SCALE - 6}}target")
+    table.add_row(*(Text(word, "dim") for word in words))
     for one in held:
         cells = _cells(one, is_wide=is_wide)
-        table.add_row(*cells, *([_scale(one)] if is_wide else []))
+        table.add_row(*(cells[at] for at in shown), *([_scale(one)] if is_wide else []))
         if is_wide and len(one.legs) > 1:
             for leg in one.legs:
                 table.add_row(*_leg_cells(leg), *[""] * 5)
