@@ -17,7 +17,8 @@ from optiq.market.ingest.batch import Batch
 from optiq.market.ingest.clock import to_utc
 from optiq.market.ingest.normalise import normalise
 from optiq.market.ingest.settle import concatenate
-from optiq.market.schema import FIELDS, GREEKS, PRICES, BoolArray
+from optiq.market.ingest.stale import is_older
+from optiq.market.schema import FIELDS, GREEKS, PRICES, BoolArray, FloatArray
 
 LEAST_OF_A_CHAIN = 0.6
 """Of the contracts that the last good page of an expiry quoted."""
@@ -51,6 +52,8 @@ class Doubts:
         self._level = level
         self._quoted: dict[dt.date, int] = {}
         self._content: dict[dt.date, tuple[bytes, np.datetime64]] = {}
+        self._accepted: dict[dt.date, Columns] = {}
+        self._fallen_since: np.datetime64 | None = None
 
     def put_right(self, batches: Sequence[Batch], expiry: dt.date) -> Columns:
         """Return one expiry's quotes in the store's units; `FeedFault` where they are doubtful."""
@@ -69,6 +72,7 @@ class Doubts:
             raise FeedFault("broken", f"{self._name} sent another expiry than {expiry}")
         lot_sizes(self._underlying, page["expiry"], self._session.date)  # the walk will need them
         self._require_movement(expiry, page)
+        self._require_growth(expiry, page)
         return page
 
     def accept(self, pages: dict[dt.date, Columns]) -> None:
@@ -86,6 +90,8 @@ class Doubts:
             raise FeedFault("wrong_underlying", words)
         self._level = self._level if np.isnan(level) else level
         self._quoted |= quoted
+        self._accepted |= pages
+        self._fallen_since = None
 
     def _require_current(self, ts: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> None:
         """Refuse quotes without a time, and those of another one than now."""
@@ -113,6 +119,31 @@ class Doubts:
         elif seconds(now - since) > self._oldest_s and observed(page).sum() >= STANDSTILL_CONTRACTS:
             words = f"{self._name}: nothing of {expiry} has changed since {since} UTC"
             raise FeedFault("stale", words)
+
+    def _require_growth(self, expiry: dt.date, page: Columns) -> None:
+        """Refuse a page on which less was traded than on the last good one: it is an older one.
+
+        Who stamps nothing may serve one from a cache. Where volumes stay lower, and move, for as
+        long as a page may be old, it was the good page that was wrong.
+        """
+        last, now = self._accepted.get(expiry), page["ts"].max()
+        if last is None or not is_older(*_volumes_of_both(page, last)):
+            return
+        self._fallen_since = now if self._fallen_since is None else self._fallen_since
+        if seconds(now - self._fallen_since) <= self._oldest_s:
+            words = f"{self._name} sent an older page of {expiry}: its volumes are lower"
+            raise FeedFault("stale", words)
+
+
+def _volumes_of_both(page: Columns, other: Columns) -> tuple[FloatArray, FloatArray]:
+    """Return the volumes of the contracts that two pages of an expiry share, (n,) each."""
+    if "volume" not in page or "volume" not in other:
+        return np.empty(0), np.empty(0)
+    one, another = (each["strike"].astype(np.float64) * each["right"] for each in (page, other))
+    _, here, there = np.intersect1d(one, another, return_indices=True)
+    volumes = page["volume"][here], other["volume"][there]
+    first, second = (np.ascontiguousarray(volume, np.float64) for volume in volumes)
+    return first, second
 
 
 def observed(page: Columns) -> BoolArray:

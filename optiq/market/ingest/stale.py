@@ -53,6 +53,15 @@ def repeated_pages(grid: Grid, fields: Mapping[str, FloatArray]) -> BoolArray:
     return repeated
 
 
+def is_older(later: FloatArray, earlier: FloatArray) -> bool:
+    """Return whether of the same contracts' volumes, (n,) each, more fell than rose.
+
+    >>> is_older(np.array([5.0, 4.0, 0.0]), np.array([5.0, 6.0, 9.0]))
+    True
+    """
+    return bool(_compare(later, earlier) == OLDER)
+
+
 def _moves(values: FloatArray) -> BoolArray:
     """Return (n_rows - 1, n_contracts): whether a value differs from the row before."""
     before, now = values[:-1], values[1:]
