@@ -14,7 +14,8 @@ from small_models import promote, save
 
 from optiq.cli.app import main
 from optiq.errors import EvidenceError, MissingDataError
-from optiq.learn.drift import NAMES, Reference
+from optiq.learn.drift import Reference
+from optiq.learn.drift_day import NAMES
 from optiq.learn.drift_days import FIELDS, chosen, drift
 from optiq.learn.drift_sample import BAND, CONTRACT_NAMES, DaySample, sample
 from optiq.learn.drift_scores import Serving, chosen_unseen, score_drift, scores_in

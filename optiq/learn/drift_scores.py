@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from optiq.learn import registry
-from optiq.learn.drift import LEAST_SESSIONS, TREND_SESSIONS, Group, Moved, Reference
+from optiq.learn.drift import LEAST_SESSIONS, TREND_SESSIONS, Moved, Reference
+from optiq.learn.drift_day import Group
 from optiq.learn.drift_sample import DaySample
 from optiq.learn.scorer.model import KIND, ScorerModel
 

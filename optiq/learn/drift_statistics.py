@@ -1,11 +1,8 @@
-"""The statistics of drift: stability index, thresholds from held-out days, dependent means."""
+"""The statistics of drift: stability index, and the errors of means of days that depend."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy import stats
 
 from optiq.market.schema import FloatArray
 
@@ -13,8 +10,12 @@ FLOOR = 1e-4
 """Least share of a bin, so that an empty one does not make PSI infinite."""
 LEAST_ROWS = 20
 """Rows of a bucket in a day below which its bins are not compared."""
-LEAST_TO_FOLLOW = 30
-"""Sessions below which nothing is known of how one feature follows another."""
+
+
+HALF_LIFE = 10.0
+"""Sessions after which half of the market's weather is left, where a feature has such a part."""
+SHARES = np.linspace(0, 1, 21)
+TINY = 1e-300
 
 
 def psi(usual: FloatArray, now: FloatArray) -> FloatArray:
@@ -33,54 +34,43 @@ def psi(usual: FloatArray, now: FloatArray) -> FloatArray:
     return index
 
 
-def threshold(scores: FloatArray, rate: float) -> FloatArray:
-    """Return (n_features,) what a further ordinary day exceeds at ``rate``.
-
-    The k-th smallest of n held-out scores, k = ceil((n + 1) (1 - rate)) (Vovk, Gammerman and
-    Shafer, Algorithmic Learning in a Random World, 2005). With fewer than 99 sessions there is no
-    such k: the largest is exceeded at 1 / (n + 1), and is raised to ``rate`` as a normal's tail.
-    """
-    n = len(scores)
-    k = min(int(np.ceil((n + 1) * (1 - rate))), n)
-    found: FloatArray = np.sort(np.nan_to_num(scores, nan=0.0), axis=0)[k - 1]
-    reached = max(rate, 1 / (n + 1))
-    return found * float(stats.norm.isf(rate / 2) / stats.norm.isf(reached / 2))
-
-
-def slopes(medians: FloatArray, causes: Sequence[int], effects: Sequence[int]) -> FloatArray:
-    """Return (n_causes, n_features) by how much features follow others, by least squares.
-
-    0 for all but ``effects``, and where fewer than `LEAST_TO_FOLLOW` sessions know both.
-    """
-    found = np.zeros((len(causes), medians.shape[1]))
-    x = medians[:, list(causes)]
-    for f in effects:
-        known = ~np.isnan(x).any(axis=1) & ~np.isnan(medians[:, f])
-        if known.sum() >= LEAST_TO_FOLLOW:
-            design = np.column_stack([x[known], np.ones(int(known.sum()))])
-            found[:, f] = np.linalg.lstsq(design, medians[known, f], rcond=None)[0][:-1]
-    return found
-
-
 def nanmedian(values: FloatArray) -> FloatArray:
     """Return the median of each column, (n_features,); NaN for one of which nothing is known."""
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
+    known, each = (~np.isnan(values)).sum(axis=0), np.arange(values.shape[1])
+    ranked = np.sort(values, axis=0)  # NaN comes last
+    middle: FloatArray = ranked[np.fmax(known - 1, 0) // 2, each] + ranked[known // 2, each]
+    return middle / 2
+
+
+def nanmean(values: FloatArray) -> FloatArray:
+    """Return the mean of what is known in each column, (n_features,); NaN where nothing is."""
     with np.errstate(all="ignore"):
-        known = ~np.isnan(values).all(axis=0) if len(values) else np.zeros(values.shape[1], bool)
-        found = np.full(values.shape[1], np.nan)
-        found[known] = np.nanmedian(values[:, known], axis=0)
-    return found
+        of_known: FloatArray = np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
+    return of_known
 
 
-def mean(values: FloatArray) -> FloatArray:
-    """Return the mean of what is known in each column, (n_features,)."""
-    of_known: FloatArray = np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
+def middle_mean(values: FloatArray) -> FloatArray:
+    """Return the mean without the highest and the lowest of each column, (n_features,).
+
+    One evening session of an hour must not be what the last twenty sessions say. Of fewer than
+    three, all count.
+    """
+    known = (~np.isnan(values)).sum(axis=0)
+    ends = np.where(known > 2, np.fmax.reduce(values) + np.fmin.reduce(values), 0.0)
+    with np.errstate(all="ignore"):
+        of_known: FloatArray = (np.nansum(values, axis=0) - ends) / np.where(
+            known > 2, known - 2, known
+        )
     return of_known
 
 
 def std(values: FloatArray) -> FloatArray:
     """Return the standard deviation of what is known in each column, (n_features,)."""
     n = (~np.isnan(values)).sum(axis=0)
-    spread: FloatArray = np.sqrt(np.nansum((values - mean(values)) ** 2, axis=0) / (n - 1))
+    with np.errstate(all="ignore"):
+        spread: FloatArray = np.sqrt(np.nansum((values - nanmean(values)) ** 2, axis=0) / (n - 1))
     return spread
 
 
@@ -90,7 +80,7 @@ def long_run_std(values: FloatArray, lags: int) -> FloatArray:
     The variance and its autocovariances with weights falling to 0 at ``lags`` (Newey and West,
     Econometrica 55, 1987); never below that of independent days. NaN days count as the mean.
     """
-    apart = np.nan_to_num(values - mean(values))
+    apart = np.nan_to_num(values - nanmean(values))
     n = len(apart)
     variance = (apart**2).sum(axis=0) / (n - 1)
     long_run = variance.copy()
@@ -99,3 +89,34 @@ def long_run_std(values: FloatArray, lags: int) -> FloatArray:
         long_run += 2 * (1 - lag / lags) * covariance
     spread: FloatArray = np.sqrt(np.fmax(long_run, variance))
     return spread
+
+
+def wandering_std(values: FloatArray, k: int) -> FloatArray:
+    """Return (n_features,) the deviation of k later sessions' mean from the mean of ``values``.
+
+    Of values (n, n_features) that are part noise, part weather of which half is left after
+    `HALF_LIFE` sessions. Which part is weather is what the values make likely, each share weighed
+    by its likelihood given their mean (restricted likelihood: Patterson and Thompson, Biometrika
+    58, 1971); a month says little of it, and the error is wide. NaN days count as the mean.
+    """
+    apart = np.nan_to_num(values - nanmean(values))
+    n = len(apart)
+    place = np.arange(n + k)
+    alike = 0.5 ** (np.abs(np.subtract.outer(place, place)) / HALF_LIFE)
+    strength, modes = _modes(alike[:n, :n])
+    variance = 1 - SHARES[:, None] + SHARES[:, None] * strength
+    size = (1 / variance) @ (modes.T @ apart) ** 2 / (n - 1)
+    fit = (np.log(variance).sum(axis=1)[:, None] + (n - 1) * np.log(np.fmax(size, TINY))) / -2
+    weight = np.exp(fit - fit.max(axis=0))
+    ahead = np.concatenate([np.full(n, -1 / n), np.full(k, 1 / k)])
+    of_share = (1 - SHARES) * (ahead @ ahead) + SHARES * (ahead @ alike @ ahead)
+    total: FloatArray = (weight * size * of_share[:, None]).sum(axis=0) / weight.sum(axis=0)
+    return np.sqrt(total)
+
+
+def _modes(alike: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return strengths (n - 1,) and directions (n, n - 1) of what varies about the mean."""
+    n = len(alike)
+    centred = np.eye(n) - 1 / n
+    strength, modes = np.linalg.eigh(centred @ alike @ centred)
+    return strength[1:], modes[:, 1:]  # the first is the mean itself, of strength 0
