@@ -243,18 +243,21 @@ def test_the_command_compares_the_scores_of_who_serves(
 
 
 def test_the_evening_compares_the_scores_of_who_serves(stored, models, days):
-    day, now = days[LEARNT + 12][0].date, dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+    day, now = days[LEARNT + 20][0].date, dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
     step = steps_of(EveningSettings(), lambda *_: None, {})[-1]
     told = step.act(Tonight(day, stored.root, models, now, Manifest(day)))["NIFTY"]
     assert (step.name, told["compared"]) == ("drift", len(NAMES) + 1)
-    assert told["scores"] == {"version": "1.0.0", "against": 11, "why_not": ""}
+    assert told["scores"] == {"version": "1.0.0", "against": 17, "why_not": ""}
 
 
 def test_a_scorer_that_is_new_says_how_many_sessions_are_missing(samples, scorer):
     serving = Serving("1.0.3", scorer, dt.date(2025, 1, 1))
-    found = score_drift(serving, samples[LEARNT : LEARNT + 9], samples[TRAINED:][:1])
+    found = score_drift(serving, samples[LEARNT : LEARNT + 14], samples[TRAINED:][:1])
     assert found.moved is None
-    assert found.why == "9 of 10 sessions before them that it had not seen"
+    assert found.why == ("too few to compare: 14 of 15 sessions before them that it had not seen")
+    enough = score_drift(serving, samples[LEARNT : LEARNT + 15], samples[TRAINED:][:1])
+    assert enough.moved is not None
+    assert enough.why == ""
 
 
 def test_too_few_training_sessions_are_refused(samples):

@@ -1,142 +1,245 @@
-"""Drift as it is used, day after day on two simulated years: false alarms, and shifts found."""
+"""Drift as it is used, evening after evening in several markets: false alarms, and shifts found.
+
+The markets of `MARKETS` were looked at once, after everything was settled on markets of other
+seeds; a change of method wants seeds that nobody has seen.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
-from test_drift import moved, planted, with_contract
+from test_drift import DAMAGES, moved, planted
 
-from optiq.learn.drift import NAMES, TREND_SESSIONS, Reference
+from optiq.learn.drift import LEAST_TREND, TREND_SESSIONS, Reference
+from optiq.learn.drift_day import NAMES, Day
 from optiq.learn.drift_days import FIELDS
 from optiq.learn.drift_sample import CONTRACT_NAMES, DaySample, sample
-from optiq.learn.drift_scores import scores_in
+from optiq.learn.drift_scores import LEAST_UNSEEN, scores_in
 from optiq.learn.scorer.fit import FitSettings
-from optiq.learn.scorer.model import Question, trained
+from optiq.learn.scorer.model import Question, ScorerModel, trained
 from optiq.market.context import Context
 from optiq.market.panel import Panel
+from optiq.market.schema import BoolArray
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store
 from optiq.trade.orders import ExitRule
 
-ORDINARY, SHIFTS = 200, 40
+MARKETS = (41, 42, 43, 44)
+ORDINARY = 200
+"""Days of each market that are judged, over less than a year."""
 LONGEST = 100
+RENEWED = 5
+"""Sessions after which a reference is learnt anew."""
+DAMAGED = 50
+"""Sessions from one whose recording is damaged to the next."""
+LEARNT = 40
+"""Sessions that the scorer has seen."""
+ALARMS, FOUND = 0.02, 0.99
 
 
-def share(count: int) -> str:
-    return f"{count / ORDINARY:.3f}"
+@dataclass(frozen=True)
+class Market:
+    """Its sessions, and what the same sessions were as damaged recordings, by damage and place."""
 
-
-def half_shifted(days: list[DaySample], learnt: list[DaySample], name: str) -> list[DaySample]:
-    column = CONTRACT_NAMES.index(name)
-    unit = np.nanstd(np.concatenate([day.contract[:, column] for day in learnt]))
-    return [with_contract(day, column, 0.5 * float(unit)) for day in days]
-
-
-@pytest.fixture(scope="module")
-def years(tmp_path_factory) -> list[tuple[Panel, Context]]:
-    """Two years in which no expiry day and no closing time moved."""
-    store = Store(tmp_path_factory.mktemp("years"))
-    n_days = LONGEST + TREND_SESSIONS + ORDINARY
-    simulation = Simulation(days=n_days, seed=21, start=dt.date(2022, 1, 3), row_seconds=300.0)
-    store_simulation(simulation, store)
-    return [
-        (store.read_panel("NIFTY", day.date, FIELDS), store.context("NIFTY", day.date))
-        for day in store.days("NIFTY")
-    ]
+    seed: int
+    days: list[DaySample]
+    damaged: dict[str, dict[int, DaySample]]
 
 
 @pytest.fixture(scope="module")
-def found(years) -> list[DaySample]:
-    return [sample(panel, context) for panel, context in years]
+def markets(tmp_path_factory) -> list[Market]:
+    return [market(seed, tmp_path_factory.mktemp(f"market{seed}")) for seed in MARKETS]
+
+
+def market(seed: int, root: Path) -> Market:
+    """Return a market in years in which no expiry day and no closing time moved."""
+    store = Store(root)
+    n_days = LONGEST + ORDINARY + TREND_SESSIONS
+    start = dt.date(2022, 1, 3)
+    store_simulation(Simulation(days=n_days, seed=seed, start=start, row_seconds=300.0), store)
+    first = list(recorded(store, 0, LEARNT))
+    model = scorer_of_first(first)
+    days, damaged = [], {damage: {} for damage in DAMAGES}
+    for place, (panel, context) in enumerate(recorded(store, 0, n_days)):
+        days.append(sample(panel, context, model.score))
+        if place >= LONGEST and place % DAMAGED == 0:
+            for damage, (spoil, _) in DAMAGES.items():
+                damaged[damage][place] = sample(spoil(panel), context)
+    return Market(seed, days, damaged)
+
+
+def recorded(store: Store, begin: int, end: int) -> Iterator[tuple[Panel, Context]]:
+    for day in store.days("NIFTY")[begin:end]:
+        yield store.read_panel("NIFTY", day.date, FIELDS), store.context("NIFTY", day.date)
+
+
+def scorer_of_first(days: Sequence[tuple[Panel, Context]]) -> ScorerModel:
+    examples = [planted(list(days[:30]), 0), planted(list(days[30:]), 1)]
+    settings = FitSettings(max_rounds=40, num_leaves=7)
+    return trained(Question("any", ExitRule(0.15, 0.10), ("NIFTY",)), *examples, settings)[0]
+
+
+def told(usual: Reference, recent: Sequence[Day]) -> BoolArray:
+    """Return (n_features, 2): alarm of the day, and of the last sessions."""
+    return np.array([(m.is_alarm, m.is_trend) for m in usual.judge(recent)])
+
+
+def evenings(usual: Reference, days: list[DaySample], place: int) -> list[Day]:
+    """Return the sessions of the `RENEWED` evenings from the twentieth on, in units."""
+    return [usual.day(day) for day in days[place : place + TREND_SESSIONS + RENEWED - 1]]
+
+
+def judged(days: list[DaySample], n_trained: int) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Return what is said of ordinary days, of young ones, and which shifts are found.
+
+    (ORDINARY, n_features, 2), each day 20 to 24 sessions after those it is compared with;
+    (ORDINARY / RENEWED, n_features, 2), each five sessions after; and (as many, n_contract).
+    """
+    ordinary, young, found = [], [], []
+    for place in range(LONGEST, LONGEST + ORDINARY, RENEWED):
+        learnt, after = days[place - n_trained : place], days[place : place + TREND_SESSIONS]
+        usual = Reference(learnt)
+        now = evenings(usual, days, place)
+        ordinary += [told(usual, now[late:][:TREND_SESSIONS]) for late in range(RENEWED)]
+        young.append(told(usual, now[:LEAST_TREND]))
+        names = moved(usual, *half_shifted(after, learnt, 1 if place % 2 else -1))
+        found.append([name in names for name in CONTRACT_NAMES])
+    return np.array(ordinary), np.array(young), np.array(found)
+
+
+def half_shifted(days: list[DaySample], learnt: list[DaySample], sign: int) -> list[DaySample]:
+    """Return sessions whose contracts lie half a deviation of the training rows elsewhere."""
+    half = sign * 0.5 * np.nanstd(np.concatenate([day.contract for day in learnt]), axis=0)
+    return [replace(day, contract=day.contract + half) for day in days]
 
 
 @pytest.mark.study
 @pytest.mark.parametrize("n_trained", [60, LONGEST])
-def test_false_alarms_and_shifts_found_feature_by_feature(found, write_study, n_trained):
+def test_false_alarms_and_shifts_found_feature_by_feature(markets, write_study, n_trained):
     """Each ordinary day beside the sessions before it, as the command compares."""
-    alarms: Counter[str] = Counter()
-    lately: Counter[str] = Counter()
-    seen: Counter[str] = Counter()
-    places = range(LONGEST, LONGEST + ORDINARY)
-    shifted_at = set(places[:: ORDINARY // SHIFTS])
-    for place in places:
-        learnt, after = found[place - n_trained : place], found[place : place + TREND_SESSIONS]
-        usual = Reference(learnt)
-        said = usual.compare(after)
-        alarms.update(m.feature for m in said if m.is_alarm)
-        lately.update(m.feature for m in said if m.is_trend)
-        if place in shifted_at:
-            seen.update(
-                n for n in CONTRACT_NAMES if n in moved(usual, *half_shifted(after, learnt, n))
-            )
-    shares = {name: f"{seen[name] / len(shifted_at):.3f}" for name in CONTRACT_NAMES}
-    others = [name for name in NAMES if name not in CONTRACT_NAMES]
-    rows = [
-        (
-            name,
-            *(f"{count[name] / ORDINARY:.3f}" for count in (alarms, lately)),
-            shares.get(name, ""),
-        )
-        for name in (*CONTRACT_NAMES, *others)
-    ]
-    rate = sum(alarms.values()) / (ORDINARY * len(NAMES))
-    late = sum(lately.values()) / (ORDINARY * len(NAMES))
+    said = [judged(market.days, n_trained) for market in markets]
+    ordinary, young, found = (np.stack(part) for part in zip(*said, strict=True))
+    by_market = ordinary.mean(axis=1)
+    rates, worst = by_market.mean(axis=0), by_market.max(axis=0)
+    soon, shares = young.mean(axis=(0, 1)), found.mean(axis=(0, 1))
+    shown = {name: f"{share:.3f}" for name, share in zip(CONTRACT_NAMES, shares, strict=True)}
+    columns = np.column_stack([rates[:, 0], worst[:, 0], rates[:, 1], worst[:, 1], soon[:, 1]])
+    figures = {
+        name: [f"{share:.4f}" for share in row] for name, row in zip(NAMES, columns, strict=True)
+    }
+    in_order = sorted(NAMES, key=lambda name: name not in CONTRACT_NAMES)
+    rows = [(name, *figures[name], shown.get(name, "")) for name in in_order]
     write_study(
         f"drift-{n_trained}-sessions",
-        f"{ORDINARY} ordinary simulated days, each twenty sessions after the {n_trained} it is "
-        f"compared with: {rate:.4f} false alarms a feature and day, and {late:.4f} of the last "
-        "twenty sessions together. A shift of half a standard deviation of the rows over 20 "
-        f"sessions, {len(shifted_at)} times a feature of the contract; features of the market and "
-        "levels were not shifted, as their sessions differ by more than that among themselves.",
-        ["feature", "false alarms a day", "false alarms lately", "shifts found"],
+        f"{ordinary.shape[0] * ORDINARY} ordinary simulated days: {ORDINARY} of each of the "
+        f"markets of seeds {', '.join(str(seed) for seed in MARKETS)}. Each is twenty to "
+        f"twenty-four sessions after the {n_trained} it is compared with, which are learnt anew "
+        f"every {RENEWED} sessions: {rates[:, 0].mean():.4f} false alarms a feature and day, and "
+        f"{rates[:, 1].mean():.4f} of the last twenty sessions together; the worst is the worst "
+        f"of the {len(markets)} markets alone. Lately, after {LEAST_TREND} sessions: the first "
+        f"{LEAST_TREND} of each renewal, {young.shape[0] * young.shape[1]} times a feature. A "
+        "shift of half a standard deviation of the rows over 20 sessions, "
+        f"{found.shape[0] * found.shape[1]} times a feature of the contract, up and down by turns; "
+        "features of the market and levels were not shifted, as their sessions differ by more "
+        "than that among themselves.",
+        [
+            "feature",
+            "false alarms a day",
+            "worst market",
+            "false alarms lately",
+            "worst market",
+            "lately, after five sessions",
+            "shifts found",
+        ],
         rows,
     )
-    assert rate <= 0.02
-    missed = [name for name, share in shares.items() if float(share) < 0.99]
-    loud = [row[0] for row in rows if float(row[1]) > 0.02 or float(row[2]) > 0.02]
-    if missed or loud:
-        pytest.xfail(f"not every feature: shifts missed of {missed}, alarms above 0.02 of {loud}")
+    loud = [name for name, rate in zip(NAMES, rates, strict=True) if rate.max() > ALARMS]
+    missed = [name for name, share in zip(CONTRACT_NAMES, shares, strict=True) if share < FOUND]
+    assert (loud, missed) == ([], [])
 
 
 @pytest.mark.study
-def test_false_alarms_and_shifts_found_in_scores(years, write_study):
-    """A scorer of the first sessions; from the day it serves, each day as the command compares."""
-    examples = [planted(years[:30], 0), planted(years[30:40], 1)]
-    settings = FitSettings(max_rounds=40, num_leaves=7)
-    model = trained(Question("any", ExitRule(0.15, 0.10), ("NIFTY",)), *examples, settings)[0]
-    unseen = [sample(panel, context, model.score) for panel, context in years[40:]]
-    rows = []
-    for usual in (20, 40, 80):
-        scores = [
-            Reference(unseen[place : place + usual], scores_in, ("score",))
-            for place in range(0, len(unseen) - usual - TREND_SESSIONS, 2)
-        ]
-        alarms = lately = up = down = 0
-        for place, reference in zip(range(0, 2 * len(scores), 2), scores, strict=True):
-            after = unseen[place + usual : place + usual + TREND_SESSIONS]
-            (said,) = reference.compare(after)
-            alarms, lately = alarms + said.is_alarm, lately + said.is_trend
-            unit = np.nanstd(np.concatenate([d.score for d in unseen[place : place + usual]]))
-            higher = [replace(day, score=day.score + unit / 2) for day in after]
-            lower = [replace(day, score=day.score - unit / 2) for day in after]
-            up += bool(moved(reference, *higher))
-            down += bool(moved(reference, *lower))
-        n = len(scores)
-        rows.append((usual, n, *(f"{count / n:.3f}" for count in (alarms, lately, up, down))))
+def test_what_a_source_gets_wrong_is_found_at_once(markets, write_study):
+    """Bid and ask swapped and units wrong by 100, on the first day that they are."""
+    found = {damage: {60: [], LONGEST: []} for damage in DAMAGES}
+    for market in markets:
+        for place, n_trained in product(range(LONGEST, len(market.days), DAMAGED), (60, LONGEST)):
+            usual = Reference(market.days[place - n_trained : place])
+            for damage, (_, expected) in DAMAGES.items():
+                names = moved(usual, market.damaged[damage][place])
+                found[damage][n_trained].append(names >= expected)
+    rows = [
+        (
+            damage,
+            ", ".join(sorted(DAMAGES[damage][1])),
+            len(seen[LONGEST]),
+            *(f"{np.mean(times):.3f}" for times in seen.values()),
+        )
+        for damage, seen in found.items()
+    ]
     write_study(
-        "drift-scores",
-        "Scores of ordinary simulated days, each twenty sessions after those they are compared "
-        "with, none of which the scorer had seen; and the same days with every score half a "
-        "standard deviation higher or lower for 20 sessions.",
-        ["sessions", "days", "false alarms a day", "lately", "found higher", "found lower"],
+        "drift-damages",
+        "Simulated days whose recording is damaged, each alone beside ordinary sessions: how "
+        "often what the damage touches is named on that day.",
+        ["damage", "named", "days", "found with 60 sessions", f"with {LONGEST}"],
         rows,
     )
-    loud = [row[0] for row in rows if float(row[2]) > 0.02 or float(row[3]) > 0.02]
-    missed = [row[0] for row in rows if min(map(float, row[4:])) < 0.99]
-    if missed or loud:
-        pytest.xfail(f"alarms above 0.02 with {loud} sessions, shifts missed with {missed}")
+    assert {share for row in rows for share in row[3:]} == {"1.000"}
+
+
+@pytest.mark.study
+def test_false_alarms_and_shifts_found_in_scores(markets, write_study):
+    """A scorer of the first sessions; from the day it serves, each day as the command compares."""
+    rows = []
+    for usual in (LEAST_UNSEEN, 20, 40, 80):
+        said = [scores_judged(market.days[LEARNT:], usual) for market in markets]
+        ordinary, up, down = (np.stack(part) for part in zip(*said, strict=True))
+        by_market = ordinary.mean(axis=1)
+        shares = (*by_market.mean(axis=0), *by_market.max(axis=0), up.mean(), down.mean())
+        n_days = ordinary.shape[0] * ordinary.shape[1]
+        rows.append((usual, n_days, up.size, *(f"{share:.4f}" for share in shares)))
+    write_study(
+        "drift-scores",
+        f"Scores of ordinary simulated days in the markets of seeds "
+        f"{', '.join(str(seed) for seed in MARKETS)}, each twenty to twenty-four sessions after "
+        f"those they are compared with, none of which the scorer had seen; and the same days with "
+        "every score half a standard deviation higher or lower for 20 sessions. With fewer than "
+        f"{LEAST_UNSEEN} unseen sessions nothing is compared.",
+        [
+            "sessions",
+            "days",
+            "shifts each way",
+            "false alarms a day",
+            "lately",
+            "a day, worst market",
+            "lately, worst market",
+            "found higher",
+            "found lower",
+        ],
+        rows,
+    )
+    loud = [row[0] for row in rows if max(map(float, row[3:5])) > ALARMS]
+    missed = [row[0] for row in rows if min(map(float, row[7:])) < FOUND]
+    assert (loud, missed) == ([], [])
+
+
+def scores_judged(days: list[DaySample], usual: int) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Return alarms of ordinary days (n, 2), and which shifts up and down are found."""
+    ordinary, up, down = [], [], []
+    for place in range(usual, len(days) - TREND_SESSIONS - RENEWED + 1, RENEWED):
+        learnt, after = days[place - usual : place], days[place : place + TREND_SESSIONS]
+        reference = Reference(learnt, scores_in, ("score",))
+        now = evenings(reference, days, place)
+        ordinary += [told(reference, now[late:][:TREND_SESSIONS])[0] for late in range(RENEWED)]
+        half = 0.5 * float(np.nanstd(np.concatenate([day.score for day in learnt])))
+        for found, step in ((up, half), (down, -half)):
+            shifted = [replace(day, score=day.score + step) for day in after]
+            found.append(bool(moved(reference, *shifted)))
+    return np.array(ordinary), np.array(up), np.array(down)

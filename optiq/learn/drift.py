@@ -41,12 +41,14 @@ BEYOND = 2.5
 
 One in sixty days is worse than sixty others by definition, and ten in calm before a storm.
 """
-TREND_ERRORS = 5.0
+TREND_ERRORS = 4.5
 """Standard errors beyond which the last sessions together have moved.
 
 Measured, not deduced, on simulated markets (docs/studies, drift).
 """
 TREND_SESSIONS = 20
+LEAST_TREND = 5
+"""Sessions below which they are no trend yet, and each has its own alarm."""
 LAGS = 10
 IMMATERIAL = 0.02
 """Least standard error, in spreads of the rows: what moves less is not worth telling."""
@@ -63,7 +65,8 @@ class Moved:
 
     ``score`` above ``threshold`` is an alarm of the day and ``part`` names which of `PARTS` it
     comes from; ``trend`` beyond ``trend_threshold`` in either direction is one of the last
-    sessions together. ``now`` and ``usual`` are the day's median and that of training days.
+    sessions together, NaN where they are too few. ``now`` and ``usual`` are the day's median and
+    that of training days.
     """
 
     feature: str
@@ -111,10 +114,10 @@ class Reference:
         self._groups, self._names = groups, names
         self._wanders = np.isin(names, (*MARKET_NAMES, *LEVEL_NAMES))
         self._scales = [scale_of(*group) for group in joined([groups(day) for day in samples])]
-        self._learn([self._day(sample) for sample in samples], _causes(samples))
+        self._learn([self.day(sample) for sample in samples])
 
-    def _learn(self, days: Sequence[Day], causes: FloatArray) -> None:
-        level = np.stack([day.level for day in days])
+    def _learn(self, days: Sequence[Day]) -> None:
+        level, causes = _levels(days)
         effects = [place for place, name in enumerate(self._names) if name in CONTRACT_NAMES]
         self._following = following(level, causes, effects)
         self._level = self._following.freed(level, causes)
@@ -125,19 +128,23 @@ class Reference:
         self.usual = self._told(nanmedian(np.stack([day.median for day in days])))
         n = len(days)
         gap = min(NEIGHBOURS, n // 4)
-        held_out = [
-            self._parts(day, causes[k : k + 1], _far_from(k, n, gap)) for k, day in enumerate(days)
-        ]
+        held_out = [self._parts(day, _far_from(k, n, gap)) for k, day in enumerate(days)]
         self._worst = np.fmax(np.fmax.reduce(held_out), LEAST_WORST)
 
     def compare(self, recent: Sequence[DaySample]) -> list[Moved]:
         """Return what each feature says of the last of ``recent`` sessions, oldest first."""
-        recent = recent[-TREND_SESSIONS:]
-        days, causes = [self._day(sample) for sample in recent], _causes(recent)
-        everyone = np.ones(len(self.sessions), bool)
-        parts = self._parts(days[-1], causes[-1:], everyone) / self._worst
+        return self.judge([self.day(sample) for sample in recent[-TREND_SESSIONS:]])
+
+    def day(self, sample: DaySample) -> Day:
+        """Return a session in these training sessions' units."""
+        return summary(self._groups(sample), self._scales, causes_of(sample))
+
+    def judge(self, recent: Sequence[Day]) -> list[Moved]:
+        """Return what `compare` does, of sessions that `day` has put into units."""
+        days = recent[-TREND_SESSIONS:]
+        parts = self._parts(days[-1], np.ones(len(self.sessions), bool)) / self._worst
         parts = np.nan_to_num(parts, nan=-np.inf)
-        trend = self._trend(np.stack([day.level for day in days]), causes)
+        trend = self._trend(*_levels(days))
         now = self._told(days[-1].median)
         return [
             Moved(
@@ -153,19 +160,17 @@ class Reference:
             for f, name in enumerate(self._names)
         ]
 
-    def _day(self, sample: DaySample) -> Day:
-        return summary(self._groups(sample), self._scales)
-
     def _told(self, medians: FloatArray) -> FloatArray:
         """Return medians in the units of their features."""
         return np.where(np.isin(self._names, LOGGED), np.exp(medians), medians)
 
-    def _parts(self, day: Day, causes: FloatArray, among: BoolArray) -> FloatArray:
+    def _parts(self, day: Day, among: BoolArray) -> FloatArray:
         """Return (3, n_features): how far the day lies from the sessions ``among``."""
         usual = self._missing[among]
         missing = np.abs(day.missing - usual.mean(axis=0)) / np.fmax(usual.std(axis=0), 0.01)
         missing = np.where((usual == 1).all(axis=0) & (day.missing == 1), np.nan, missing)
-        apart = self._following.freed(day.level[None], causes)[0] - nanmean(self._level[among])
+        level, causes = _levels([day])
+        apart = self._following.freed(level, causes)[0] - nanmean(self._level[among])
         far = np.abs(apart) / self._error(self._spread, 1, causes)
         spread = psi(self._counts[among].sum(axis=0), day.counts)
         return np.stack(
@@ -173,7 +178,10 @@ class Reference:
         )
 
     def _trend(self, level: FloatArray, causes: FloatArray) -> FloatArray:
-        """Return (n_features,) how far the mean of levels (k, n_features) lies from training."""
+        """Return (n_features,) how far the mean of levels (k, n_features) lies from training.
+
+        NaN for fewer than `LEAST_TREND`.
+        """
         k = len(level)
         error = np.where(
             self._wanders,
@@ -181,7 +189,8 @@ class Reference:
             self._error(long_run_std(self._level, LAGS), k, causes),
         )
         apart = middle_mean(self._following.freed(level, causes)) - self._center
-        return np.where(self._known, apart / np.fmax(error, IMMATERIAL), np.nan)
+        told = self._known & (k >= LEAST_TREND)
+        return np.where(told, apart / np.fmax(error, IMMATERIAL), np.nan)
 
     def _error(self, spread: FloatArray, k: int, causes: FloatArray) -> FloatArray:
         """Return the standard error of the mean of k sessions less that of training."""
@@ -189,8 +198,9 @@ class Reference:
         return np.fmax(spread * np.sqrt(variance), IMMATERIAL)
 
 
-def _causes(samples: Sequence[DaySample]) -> FloatArray:
-    return np.stack([causes_of(sample) for sample in samples])
+def _levels(days: Sequence[Day]) -> tuple[FloatArray, FloatArray]:
+    """Return levels (k, n_features) and causes (k, 4)."""
+    return np.stack([day.level for day in days]), np.stack([day.causes for day in days])
 
 
 def _far_from(k: int, n: int, gap: int) -> BoolArray:

@@ -61,13 +61,15 @@ class Day:
     """A session in numbers of which every feature has one, or one a bin.
 
     ``level`` (n_features,) in spreads of the training rows, ``median`` (n_features,) as it was
-    given, ``missing`` (n_features,) shares, ``counts`` (n_features, n_buckets, N_BINS).
+    given, ``missing`` (n_features,) shares, ``counts`` (n_features, n_buckets, N_BINS), and
+    ``causes`` (4,), what contracts follow.
     """
 
     level: FloatArray
     median: FloatArray
     missing: FloatArray
     counts: FloatArray
+    causes: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +108,33 @@ def scale_of(values: FloatArray, bucket: IntArray) -> Scale:
     return Scale(centre, unit, edges)
 
 
-def summary(groups: Sequence[Group], scales: Sequence[Scale]) -> Day:
+def summary(groups: Sequence[Group], scales: Sequence[Scale], causes: FloatArray) -> Day:
     """Return a session in numbers, its groups side by side."""
-    days = [_summary(*group, scale) for group, scale in zip(groups, scales, strict=True)]
+    pairs = [(*group, scale) for group, scale in zip(groups, scales, strict=True)]
     return Day(
-        level=np.concatenate([day.level for day in days]),
-        median=np.concatenate([day.median for day in days]),
-        missing=np.concatenate([day.missing for day in days]),
-        counts=np.concatenate([day.counts for day in days]),
+        level=np.concatenate([_level(*pair) for pair in pairs]),
+        median=np.concatenate([nanmedian(values) for values, _ in groups]),
+        missing=np.concatenate([_missing(values) for values, _ in groups]),
+        counts=np.concatenate([_counts(*pair) for pair in pairs]),
+        causes=causes,
     )
 
 
-def _summary(values: FloatArray, bucket: IntArray, scale: Scale) -> Day:
-    n_features = values.shape[1]
-    missing = np.isnan(values).mean(axis=0) if len(values) else np.ones(n_features)
-    place = (scale.edges[bucket] <= values[..., None]).sum(axis=2) + N_BINS * bucket[:, None]
-    shape = (len(scale.centre), N_BINS)
+def _missing(values: FloatArray) -> FloatArray:
+    shares: FloatArray = np.isnan(values).mean(axis=0) if len(values) else np.ones(values.shape[1])
+    return shares
+
+
+def _counts(values: FloatArray, bucket: IntArray, scale: Scale) -> FloatArray:
+    """Return how many values of each bucket lie in each bin, (n_features, n_buckets, N_BINS)."""
+    below = np.moveaxis(scale.edges, -1, 0)[:, bucket] <= values
+    place = below.sum(axis=0) + N_BINS * bucket[:, None]
+    n_cells = N_BINS * len(scale.centre)
     counts = [
-        np.bincount(place[~np.isnan(values[:, f]), f], minlength=shape[0] * shape[1])
-        for f in range(n_features)
+        np.bincount(column[~np.isnan(value)], minlength=n_cells)
+        for column, value in zip(place.T, values.T, strict=True)
     ]
-    by_bucket = np.array(counts, np.float64).reshape(n_features, *shape)
-    return Day(_level(values, bucket, scale), nanmedian(values), missing, by_bucket)
+    return np.array(counts, np.float64).reshape(len(counts), len(scale.centre), N_BINS)
 
 
 def _level(values: FloatArray, bucket: IntArray, scale: Scale) -> FloatArray:

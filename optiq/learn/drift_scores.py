@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from optiq.learn import registry
-from optiq.learn.drift import LEAST_SESSIONS, TREND_SESSIONS, Moved, Reference
+from optiq.learn.drift import TREND_SESSIONS, Moved, Reference
 from optiq.learn.drift_day import Group
 from optiq.learn.drift_sample import DaySample
 from optiq.learn.scorer.model import KIND, ScorerModel
 
 NAME = "score"
+LEAST_UNSEEN = 15
+"""Sessions below which the worst of them says too little of what is ordinary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,11 @@ def score_drift(
 ) -> ScoreDrift:
     """Compare what a scorer says of the last of ``recent`` with what it said of ``usual``."""
     unseen, lately = _dates(usual), _dates(recent)
-    if len(usual) < LEAST_SESSIONS:
-        why = f"{len(usual)} of {LEAST_SESSIONS} sessions before them that it had not seen"
+    if len(usual) < LEAST_UNSEEN:
+        why = (
+            f"too few to compare: {len(usual)} of {LEAST_UNSEEN} sessions before them that it had "
+            "not seen"
+        )
         return ScoreDrift(scorer.version, unseen, lately, None, why)
     (moved,) = Reference(usual, scores_in, (NAME,)).compare(recent)
     return ScoreDrift(scorer.version, unseen, lately, moved)
