@@ -39,9 +39,9 @@ def drift(
 ) -> None:
     """Compare a stored day with training sessions: which features, levels and scores moved.
 
-    The day's own median, distribution and missing share of each, and the last 20 sessions
-    together, against thresholds learnt from the training sessions: those up to the last one the
-    scorer in force has seen, or, without a scorer, the sessions before the last 20. Its scores are
+    The day's own level, distribution and missing share of each, and the last 5 to 20 sessions
+    together, against what the training sessions did: those up to the last one the scorer in force
+    has seen, or, without a scorer, the sessions before the last 20. Its scores are
     compared with those of the first sessions that it had not seen. Finding something is no error:
     the command exits 0.
     """

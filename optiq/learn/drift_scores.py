@@ -78,10 +78,8 @@ def score_drift(
     """Compare what a scorer says of the last of ``recent`` with what it said of ``usual``."""
     unseen, lately = _dates(usual), _dates(recent)
     if len(usual) < LEAST_UNSEEN:
-        why = (
-            f"too few to compare: {len(usual)} of {LEAST_UNSEEN} sessions before them that it had "
-            "not seen"
-        )
+        many = f"{len(usual)} of {LEAST_UNSEEN}"
+        why = f"too few: {many} sessions before them that it had not seen"
         return ScoreDrift(scorer.version, unseen, lately, None, why)
     (moved,) = Reference(usual, scores_in, (NAME,)).compare(recent)
     return ScoreDrift(scorer.version, unseen, lately, moved)
