@@ -11,8 +11,8 @@ from rich.table import Table
 from optiq.learn.drift import Moved
 from optiq.learn.drift_days import Drift
 
-ORDINARY = 0.01
-"""How often an ordinary simulated day alarmed, feature by feature, or somewhat less."""
+ORDINARY = 0.003
+"""How often an ordinary simulated day alarmed, feature by feature, itself or the last sessions."""
 
 
 def show_drift(screen: Console, found: Drift, underlying: str) -> None:
