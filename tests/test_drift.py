@@ -14,12 +14,12 @@ from small_models import promote, save
 
 from optiq.cli.app import main
 from optiq.errors import EvidenceError, MissingDataError
-from optiq.learn.drift import Reference
-from optiq.learn.drift_day import NAMES
-from optiq.learn.drift_days import FIELDS, chosen, drift
-from optiq.learn.drift_sample import BAND, CONTRACT_NAMES, DaySample, sample
-from optiq.learn.drift_scores import Serving, chosen_unseen, score_drift, scores_in
-from optiq.learn.drift_statistics import FLOOR, psi
+from optiq.learn.drift.day import NAMES
+from optiq.learn.drift.days import FIELDS, chosen, drift
+from optiq.learn.drift.reference import Reference
+from optiq.learn.drift.sample import BAND, CONTRACT_NAMES, DaySample, sample
+from optiq.learn.drift.scores import Serving, chosen_unseen, score_drift, scores_in
+from optiq.learn.drift.statistics import FLOOR, psi
 from optiq.learn.evening.manifest import Manifest
 from optiq.learn.evening.night import Tonight
 from optiq.learn.evening.settings import EveningSettings

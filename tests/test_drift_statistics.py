@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optiq.learn.drift_day import scale_of, summary
-from optiq.learn.drift_following import LEAST_TO_FOLLOW, following
-from optiq.learn.drift_statistics import (
+from optiq.learn.drift.day import scale_of, summary
+from optiq.learn.drift.following import LEAST_TO_FOLLOW, following
+from optiq.learn.drift.statistics import (
     HALF_LIFE,
     long_run_std,
     middle_mean,

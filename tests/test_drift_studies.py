@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from test_drift import DAMAGES, moved, planted
 
-from optiq.learn.drift import LEAST_TREND, TREND_SESSIONS, Reference
-from optiq.learn.drift_day import NAMES, Day
-from optiq.learn.drift_days import FIELDS
-from optiq.learn.drift_sample import CONTRACT_NAMES, DaySample, sample
-from optiq.learn.drift_scores import LEAST_UNSEEN, scores_in
+from optiq.learn.drift.day import NAMES, Day
+from optiq.learn.drift.days import FIELDS
+from optiq.learn.drift.reference import LEAST_TREND, TREND_SESSIONS, Reference
+from optiq.learn.drift.sample import CONTRACT_NAMES, DaySample, sample
+from optiq.learn.drift.scores import LEAST_UNSEEN, scores_in
 from optiq.learn.scorer.fit import FitSettings
 from optiq.learn.scorer.model import Question, ScorerModel, trained
 from optiq.market.context import Context

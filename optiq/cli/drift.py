@@ -19,8 +19,8 @@ from optiq.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from optiq.learn.drift import Moved
-    from optiq.learn.drift_scores import ScoreDrift
+    from optiq.learn.drift.reference import Moved
+    from optiq.learn.drift.scores import ScoreDrift
 
 SessionsOption = Annotated[
     int,
@@ -47,9 +47,9 @@ def drift(
     """
     from optiq.cli.output import emit, progress
     from optiq.errors import MissingDataError
-    from optiq.learn.drift_days import drift as compare
-    from optiq.learn.drift_days import needed_sessions
-    from optiq.learn.drift_scores import serving
+    from optiq.learn.drift.days import drift as compare
+    from optiq.learn.drift.days import needed_sessions
+    from optiq.learn.drift.scores import serving
     from optiq.market.store import Store
     from optiq.report.drift_table import show_drift
 

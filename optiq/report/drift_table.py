@@ -8,8 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from optiq.learn.drift import Moved
-from optiq.learn.drift_days import Drift
+from optiq.learn.drift.days import Drift
+from optiq.learn.drift.reference import Moved
 
 ORDINARY = 0.003
 """How often an ordinary simulated day alarmed, feature by feature, itself or the last sessions."""

@@ -17,7 +17,7 @@ from optiq.run.episodes import FOLDER as EPISODES
 from optiq.run.sessions import StoredSession, read_session, session_folders
 
 if TYPE_CHECKING:
-    from optiq.learn.drift_scores import ScoreDrift
+    from optiq.learn.drift.scores import ScoreDrift
 
 DRIFT_SESSIONS = 100
 REPLAY = "replay"
@@ -170,8 +170,8 @@ def _told(decision: Decision) -> dict[str, Any]:
 
 def _drift(tonight: Tonight, names: Sequence[str]) -> Facts:
     """Compare the day with the sessions the serving scorer learnt from, and what it says of it."""
-    from optiq.learn.drift_days import drift
-    from optiq.learn.drift_scores import serving
+    from optiq.learn.drift.days import drift
+    from optiq.learn.drift.scores import serving
 
     store, told, last = Store(tonight.store), {}, ""
     scorer = serving(tonight.models, tonight.date)

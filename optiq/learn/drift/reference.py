@@ -9,7 +9,7 @@ of PSI (0.1 and 0.25 are by rote).
 
 The last sessions together have moved where their mean lies `TREND_ERRORS` standard errors from
 that of the training sessions. The contracts' features are first freed of the market they follow
-(`drift_following`), and the error has in it what is unknown of that; the market's own features and
+(`following`), and the error has in it what is unknown of that; the market's own features and
 the levels wander as volatility does, and theirs has in it how far they may have wandered.
 What a scorer said of the day's contracts is compared in the same way, with other sessions.
 """
@@ -22,10 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from optiq.errors import EvidenceError
-from optiq.learn.drift_day import LOGGED, NAMES, Day, Groups, features_in, joined, scale_of, summary
-from optiq.learn.drift_following import causes_of, following
-from optiq.learn.drift_sample import CONTRACT_NAMES, LEVEL_NAMES, MARKET_NAMES, DaySample
-from optiq.learn.drift_statistics import (
+from optiq.learn.drift.day import LOGGED, NAMES, Day, Groups, features_in, joined, scale_of, summary
+from optiq.learn.drift.following import causes_of, following
+from optiq.learn.drift.sample import CONTRACT_NAMES, LEVEL_NAMES, MARKET_NAMES, DaySample
+from optiq.learn.drift.statistics import (
     long_run_std,
     middle_mean,
     nanmean,

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.learn.drift_sample import (
+from optiq.learn.drift.sample import (
     CONTRACT_NAMES,
     LEVEL_NAMES,
     MARKET_NAMES,
     N_BUCKETS,
     DaySample,
 )
-from optiq.learn.drift_statistics import LEAST_ROWS, nanmean, nanmedian
+from optiq.learn.drift.statistics import LEAST_ROWS, nanmean, nanmedian
 from optiq.market.schema import FloatArray, IntArray
 
 N_BINS = 10

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from optiq.errors import MissingDataError
-from optiq.learn.drift import TREND_SESSIONS, Moved, Reference
-from optiq.learn.drift_sample import DaySample, Score, sample
-from optiq.learn.drift_scores import ScoreDrift, Serving, chosen_unseen, score_drift
+from optiq.learn.drift.reference import TREND_SESSIONS, Moved, Reference
+from optiq.learn.drift.sample import DaySample, Score, sample
+from optiq.learn.drift.scores import ScoreDrift, Serving, chosen_unseen, score_drift
 from optiq.market.store import Store
 from optiq.run.stored import panels
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optiq.learn.drift_sample import MARKET_NAMES, DaySample
-from optiq.learn.drift_statistics import nanmedian
+from optiq.learn.drift.sample import MARKET_NAMES, DaySample
+from optiq.learn.drift.statistics import nanmedian
 from optiq.market.schema import FloatArray
 
 N_CAUSES = 4

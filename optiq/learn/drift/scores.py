@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from optiq.learn import registry
-from optiq.learn.drift import TREND_SESSIONS, Moved, Reference
-from optiq.learn.drift_day import Group
-from optiq.learn.drift_sample import DaySample
+from optiq.learn.drift.day import Group
+from optiq.learn.drift.reference import TREND_SESSIONS, Moved, Reference
+from optiq.learn.drift.sample import DaySample
 from optiq.learn.scorer.model import KIND, ScorerModel
 
 NAME = "score"
