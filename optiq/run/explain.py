@@ -101,7 +101,7 @@ def explain_trade(told: Retold, trade_id: str) -> dict[str, Any]:
     day, trades = told.day, told.day.trades()
     _agree(told.run, trades, trade_id)
     number = int(trade_id.rpartition("-")[2]) - 1
-    position = closed_in_order(day.book)[number]
+    position = closed_in_order(day.panel, day.orders, day.book)[number]
     order = day.orders[position["order"]]
     entry_row, exit_row = int(position["entry_row"]), int(position["exit_row"])
     walk = told.walk()

@@ -104,7 +104,8 @@ def _stored_status(
 
 def trade_of(told: Retold, place: int) -> str | None:
     """Return the trade that an order became; None where it was not filled."""
-    number = np.flatnonzero(closed_in_order(told.day.book)["order"] == place)
+    closed = closed_in_order(told.day.panel, told.day.orders, told.day.book)
+    number = np.flatnonzero(closed["order"] == place)
     return str(trade_ids(told.day.panel, number)[0]) if len(number) else None
 
 

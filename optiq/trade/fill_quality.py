@@ -60,7 +60,7 @@ def fills_of(
     the source has no book), rounding and slippage included; NaN where that row has no middle: a
     leg given up at 0.00, a stale exit without a quote. Prices are rupees per unit.
     """
-    closed = closed_in_order(book)
+    closed = closed_in_order(panel, orders, book)
     fills = np.zeros(int((orders["legs"][closed["order"]] >= 0).sum()), FILL)
     if len(fills):
         terms = terms_of(panel, settings, Limits(), Sizing())

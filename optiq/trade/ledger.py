@@ -27,7 +27,7 @@ def trades_of(panel: Panel, orders: Records, book: Book, strategies: tuple[str, 
     Money is float64 rupees, each the double nearest to its exact two decimals.
     """
     names = np.array(strategies, object)
-    closed = closed_in_order(book)
+    closed = closed_in_order(panel, orders, book)
     trade, leg = np.nonzero(orders["legs"][closed["order"]] >= 0)
     position, order = closed[trade], orders[closed["order"]][trade]
     pick = (np.arange(len(trade)), leg)
@@ -64,10 +64,18 @@ def trades_of(panel: Panel, orders: Records, book: Book, strategies: tuple[str, 
     }
 
 
-def closed_in_order(book: Book) -> Records:
-    """Return the closed positions of a finished day in the order of its trades: by entry."""
+def closed_in_order(panel: Panel, orders: Records, book: Book) -> Records:
+    """Return the closed positions of a finished day in the order of its trades.
+
+    By entry and decision, then strategy and first leg: contracts that appear during a session have
+    another column on paper than in the store, and the same trade has one number.
+    """
     closed = book.closed[: int(book.day["n_closed"][0])]
-    by_entry: Records = closed[np.lexsort((closed["order"], closed["entry_row"]))]
+    order = orders[closed["order"]]
+    first = order["legs"][:, 0]
+    contract = (-panel.right[first], panel.strike[first], panel.expiry[first])
+    decided = (order["strategy"], order["row"], closed["entry_row"])
+    by_entry: Records = closed[np.lexsort((closed["order"], *contract, *decided))]
     return by_entry
 
 
