@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from optiq.errors import InputError, MissingDataError
 from optiq.market.context import Context
@@ -25,8 +24,6 @@ from optiq.run.summary import Tally
 from optiq.trade.ledger import Columns
 from optiq.trade.strategies import Strategy
 
-AHEAD = 2
-"""Days that are read while one is looked at."""
 COMMON_FIELDS = ("ltp", "bid", "ask")
 SCORED_FIELDS = ("volume", "oi", "oi_change", *GREEKS)
 """What features are made of: asked for one by one, a file would be opened again for each."""
@@ -86,15 +83,14 @@ def panels(
 ) -> Iterator[tuple[Panel, Context]]:
     """Read the days one after the other, each with what the days before it say.
 
-    The next days are read while one is looked at.
+    The next day is read while one is looked at; more would cost memory and hardly save time.
     """
     stored = store.days(underlying)
-    with ThreadPoolExecutor(AHEAD, "next-days") as reader:
+    with ThreadPoolExecutor(1, "next-day") as reader:
         reads = (reader.submit(store.read_panel, underlying, date, fields) for date in dates)
-        coming = [*islice(reads, AHEAD)]
+        coming = next(reads, None)
         for date in dates:
-            panel = coming.pop(0).result()
-            coming += islice(reads, 1)
+            panel, coming = cast("Future[Panel]", coming).result(), next(reads, None)
             yield panel, context_before(stored, date)
 
 
