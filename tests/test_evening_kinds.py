@@ -12,8 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from evenings import SETTINGS, Place, days
 
+from optiq.cli.app import main
+from optiq.cli.eod_steps import steps_on
 from optiq.learn import registry
 from optiq.learn.evening import settings as evening_settings
+from optiq.learn.evening.manifest import Manifest
+from optiq.learn.evening.night import Tonight
 from optiq.learn.policy import choosers
 from optiq.market.calendar import sessions_between
 from optiq.run.episodes import FOLDER, write
@@ -80,9 +84,25 @@ def test_its_episodes_see_the_direction_model_that_served_that_session(evenings)
         facts = evenings.manifest(day)["steps"]["episodes"]["facts"]["NIFTY"]
         assert facts["direction"] == served
         part = evenings.store / FOLDER / "underlying=NIFTY" / f"date={day}" / "part.parquet"
+        assert set(pq.read_table(part)["direction_version"].to_pylist()) == {served or ""}
         possible = np.array(pq.read_table(part)["mask"].to_pylist())
         speaks = possible[:, BUILT_IN.index("quantum_edge")].any()
         assert speaks == (served is not None)
+
+
+def test_who_was_killed_after_writing_its_episodes_tells_the_same_of_them(evenings):
+    tuesday, settings = dt.date.fromisoformat(TUESDAY), evening_settings.EveningSettings()
+    steps = steps_on(tuesday, settings, (), evenings.root / "optiq.toml", [])
+    (episodes,) = [step for step in steps if step.name == "episodes"]
+    now = dt.datetime(2025, 11, 4, 11, tzinfo=dt.UTC)
+    tonight = Tonight(tuesday, evenings.store, evenings.models, now, Manifest(tuesday))
+    assert episodes.act(tonight) == evenings.manifest(TUESDAY)["steps"]["episodes"]["facts"]
+
+
+def test_episodes_are_not_built_with_a_model_that_has_learnt_from_their_session(evenings, capsys):
+    asked = ["episodes", "build", "--direction", "1.0.0", "--from", MONDAY, "--to", MONDAY]
+    assert main([*asked, "--config", str(evenings.root / "optiq.toml")]) == 2
+    assert "has learnt from 1 of these 1 sessions" in capsys.readouterr().err
 
 
 def test_too_few_episodes_are_counted_and_nobody_is_replaced(evenings):

@@ -66,7 +66,7 @@ def serving(models: Path, date: dt.date, limit: int) -> dict[str, str]:
 
 
 def _episodes(config: Path | None, overrides: Sequence[str]) -> BuildEpisodes:
-    def build(tonight: Tonight, underlying: str) -> str | None:
+    def build(tonight: Tonight, underlying: str) -> None:
         from optiq.cli.settings import run_settings
         from optiq.learn.direction.serving import direction_named
         from optiq.market.store import Store
@@ -78,8 +78,6 @@ def _episodes(config: Path | None, overrides: Sequence[str]) -> BuildEpisodes:
         model = direction_named(tonight.models, None, strategies)
         about = Store(tonight.store), underlying, [tonight.date], strategies, settings
         build_days(*about, chooser, quiet, model)
-        speaks = model is not None and model.model_for(underlying, tonight.date) is not None
-        return model.version(tonight.date) if model and speaks else None
 
     return build
 

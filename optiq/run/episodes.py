@@ -24,7 +24,7 @@ from optiq.market.store import Store
 from optiq.run.asking import ask
 from optiq.run.backtest import Settings
 from optiq.run.choosing import Chooser, Decision
-from optiq.run.seeing import Direction, seen
+from optiq.run.seeing import Direction, seen, speaker
 from optiq.run.shadow import Shadow, shadows
 from optiq.run.stored import fields_of, panels
 from optiq.trade.book import Records
@@ -44,11 +44,15 @@ Lines = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a day's episodes come from: a session's name, and the policy that chose."""
+    """Where a day's episodes come from: a session's name, the policy that chose, its seed.
+
+    ``direction`` is the version of the direction model that strategies saw, "" without one.
+    """
 
     session: str
     policy: str
     seed: int
+    direction: str = ""
 
 
 def episodes_of(
@@ -73,6 +77,7 @@ def episodes_of(
             **hashes,
             "policy_version": origin.policy,
             "seed": origin.seed,
+            "direction_version": origin.direction,
             "observation": decision.observation.tolist(),
             "mask": decision.mask.tolist(),
             "choice": decision.choice.index,
@@ -104,7 +109,8 @@ def build_day(
     context = seen(chain, context, direction)
     decisions = chooser.decide(chain, rows, context, strategies, settings.limits)
     name = f"stored-{panel.underlying.lower()}-{panel.date}"
-    origin = Origin(name, chooser.on(panel.underlying, panel.date).who, chooser.seed)
+    who = chooser.on(panel.underlying, panel.date).who
+    origin = Origin(name, who, chooser.seed, speaker(direction, context, panel.date))
     orders = ask(chain, rows, context, strategies)
     return episodes_of(panel, orders, decisions, strategies, settings, origin)
 
@@ -163,6 +169,7 @@ def schema_of(strategies: Sequence[Strategy]) -> pa.Schema:
         *(("schema", pa.int32()), ("session", pa.string()), ("underlying", pa.string())),
         *(("ts", time), ("row", pa.int32()), ("feature_hash", pa.string())),
         *(("walk_hash", pa.string()), ("policy_version", pa.string()), ("seed", pa.int64())),
+        ("direction_version", pa.string()),
         *(("observation", pa.list_(real, len(MARKET_FEATURES))), ("mask", pa.list_(pa.bool_()))),
         *(("choice", pa.int32()), ("propensity", pa.list_(real))),
     ]

@@ -7,6 +7,7 @@ row must be the same either way.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,6 +33,25 @@ class SinceRow(Protocol):
 
     def threshold(self, panel: Panel) -> float:
         """Return the confidence from which its calls on that session are worth acting on."""
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A direction model that says which version of it serves a session."""
+
+    def version(self, session: dt.date) -> str | None:
+        """Return that version; None where none serves."""
+
+
+def speaker(direction: Direction | None, context: Context, session: dt.date) -> str:
+    """Return the version whose view is in a day's context, "" where none is.
+
+    A model without versions is "a function".
+    """
+    if context.direction is None:
+        return ""
+    model: Any = direction
+    return (model.version(session) or "") if isinstance(model, Versioned) else "a function"
 
 
 def seen(chain: Panel, context: Context, direction: Direction | None, *, since: int = 0) -> Context:

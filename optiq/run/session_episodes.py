@@ -9,6 +9,7 @@ from optiq.run.asking import ask
 from optiq.run.choosing import RANDOM, Chooser, uniform
 from optiq.run.day_in_progress import DayInProgress
 from optiq.run.episodes import Lines, Origin, episodes_of, write
+from optiq.run.seeing import speaker
 from optiq.trade.strategies import BUILT_IN, Strategy
 
 
@@ -46,5 +47,7 @@ def session_episodes(session: str, day: DayInProgress, seed: int) -> Lines:
         chooser, limits = Chooser(RANDOM, uniform, seed), day.settings.limits
         decisions = chooser.decide(chain, rows, day.context, day.strategies, limits)
     orders = ask(chain, rows, day.context, day.strategies)
-    origin = Origin(session, chooser.on(panel.underlying, panel.date).who, chooser.seed)
+    who = chooser.on(panel.underlying, panel.date).who
+    saw = speaker(day.direction, day.context, panel.date)
+    origin = Origin(session, who, chooser.seed, saw)
     return episodes_of(panel, orders, decisions, day.strategies, day.settings, origin)

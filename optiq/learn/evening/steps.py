@@ -25,8 +25,8 @@ COUNTS = ("rows_in", "rows_kept", "duplicates", "quarantined")
 
 Trainer = Callable[[Tonight], Facts]
 """Trains and stores a candidate; its facts have its ``version``, what it learnt from and notes."""
-BuildEpisodes = Callable[[Tonight, str], str | None]
-"""Writes the evening's episodes of an index; returns the direction model that they saw, if any."""
+BuildEpisodes = Callable[[Tonight, str], None]
+"""Writes the evening's episodes of an index."""
 
 
 def steps_of(
@@ -122,18 +122,25 @@ def _episodes(tonight: Tonight, names: Sequence[str], build: BuildEpisodes) -> F
     for name in names:
         place = tonight.store / EPISODES / f"underlying={name}" / f"date={tonight.date}"
         path = place / "part.parquet"
-        saw = {} if path.is_file() else {"direction": build(tonight, name)}
-        count = pq.read_metadata(path).num_rows
-        told[name] = {"episodes": count, "from": _source_of(path), **saw}
+        if not path.is_file():
+            build(tonight, name)
+        told[name] = {"episodes": pq.read_metadata(path).num_rows, **_origin_of(path)}
         tonight.advance(1)
     return told
 
 
-def _source_of(path: Path) -> str:
+def _origin_of(path: Path) -> Facts:
+    """Return whose episodes a file holds, and which direction model they saw, None without one.
+
+    Read from the file, as whoever was killed after writing it must tell the same.
+    """
     import pyarrow.parquet as pq
 
-    named = pq.read_table(path, columns=["session"])["session"]
-    return str(named[0].as_py()) if len(named) else ""
+    names = pq.read_schema(path).names
+    known = [name for name in ("session", "direction_version") if name in names]
+    lines: list[Facts] = pq.read_table(path, columns=known).slice(0, 1).to_pylist()
+    first = lines[0] if lines else {}
+    return {"from": first.get("session", ""), "direction": first.get("direction_version") or None}
 
 
 def _judge(tonight: Tonight, kinds: Sequence[str], gates: Mapping[str, Judge]) -> Facts:
