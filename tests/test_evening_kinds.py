@@ -14,11 +14,14 @@ from evenings import SETTINGS, Place, days
 
 from optiq.cli.app import main
 from optiq.cli.eod_steps import steps_on
+from optiq.errors import MissingDataError
 from optiq.learn import registry
+from optiq.learn.direction.training import KIND
 from optiq.learn.evening import settings as evening_settings
 from optiq.learn.evening.manifest import Manifest
 from optiq.learn.evening.night import Tonight
 from optiq.learn.policy import choosers
+from optiq.learn.policy.episode_table import read_episodes
 from optiq.market.calendar import sessions_between
 from optiq.run.episodes import FOLDER, write
 from optiq.run.user_strategy import find_all
@@ -103,6 +106,27 @@ def test_episodes_are_not_built_with_a_model_that_has_learnt_from_their_session(
     asked = ["episodes", "build", "--direction", "1.0.0", "--from", MONDAY, "--to", MONDAY]
     assert main([*asked, "--config", str(evenings.root / "optiq.toml")]) == 2
     assert "has learnt from 1 of these 1 sessions" in capsys.readouterr().err
+
+
+def test_of_several_underlyings_direction_learns_the_first_and_says_who_is_not_spoken_for(
+    evenings, tmp_path
+):
+    monday = dt.date.fromisoformat(MONDAY)
+    settings = evening_settings.EveningSettings(
+        underlyings=("NIFTY", "BANKNIFTY"), direction_seeds=1, direction_epochs=1
+    )
+    (direction,) = [
+        s for s in steps_on(monday, settings, ["direction"], None, []) if s.name == KIND
+    ]
+    now = dt.datetime(2025, 11, 3, 11, tzinfo=dt.UTC)
+    facts = direction.act(Tonight(monday, evenings.store, tmp_path, now, Manifest(monday)))
+    assert facts["notes"][-1] == "A direction model speaks for one index: NIFTY, not BANKNIFTY."
+    assert registry.load(tmp_path, KIND, "1.0.0").card["underlyings"] == ["NIFTY"]
+
+
+def test_a_policy_learns_of_no_index_that_has_no_episodes(evenings):
+    with pytest.raises(MissingDataError, match="no episodes of BANKNIFTY"):
+        read_episodes(evenings.store, ["NIFTY", "BANKNIFTY"])
 
 
 def test_too_few_episodes_are_counted_and_nobody_is_replaced(evenings):

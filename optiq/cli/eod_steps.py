@@ -139,7 +139,10 @@ def _direction(settings: EveningSettings) -> Trainer:
             tonight.advance,
             now=tonight.now,
         )
-        return {**_facts(made.version, made.card), "notes": list(made.measured.reasons)}
+        others = ", ".join(settings.underlyings[1:])
+        silent = [f"A direction model speaks for one index: {name}, not {others}."]
+        notes = [*made.measured.reasons, *(silent if others else [])]
+        return {**_facts(made.version, made.card), "notes": notes}
 
     return train
 

@@ -100,17 +100,16 @@ def read_episodes(
     `MissingDataError` where there are none. `DamagedError` where they do not belong together:
     observed or walked by different rules, or by other features than this version's.
     """
-    parts = [
-        _read(path, day)
-        for name in underlyings
-        for path, day in files_of(root, name)
-        if (first is None or day >= first) and (last is None or day <= last)
-    ]
-    if not parts:
-        raise MissingDataError(
-            f"no episodes of {', '.join(underlyings)} in {root}",
-            "optiq episodes build makes them of stored days; a paper session logs its own",
-        )
+    parts = []
+    for name in underlyings:
+        files = files_of(root, name)
+        days = [(path, day) for path, day in files if (first or day) <= day <= (last or day)]
+        if not days:  # a card must name no index that nothing was learnt of
+            raise MissingDataError(
+                f"no episodes of {name} in {root}",
+                "optiq episodes build makes them of stored days; a paper session logs its own",
+            )
+        parts += [_read(path, day) for path, day in days]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     features = _only(whole.pop("feature_hash"), "features")
     walk = _only(whole.pop("walk_hash"), "settings of the walk, charges or strategies")
