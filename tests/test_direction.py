@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import replace
 from functools import cache
@@ -340,6 +341,22 @@ def test_the_gate_refuses_on_one_session_and_says_what_is_missing() -> None:
     assert any("prior" in reason for reason in verdict.reasons)
     assert any("side" in reason for reason in verdict.reasons)
     assert named(list(verdict.figures), LOG_LOSS) is not None
+
+
+@pytest.mark.parametrize("other", [{"underlyings": ["BANKNIFTY"]}, {"horizon_minutes": 15.0}])
+def test_the_gate_compares_no_answers_to_different_questions(other) -> None:
+    models, done = trained()
+    mine = registry.load(models, KIND, done.version)
+    if "underlyings" in other:
+        champion = replace(mine, card={**mine.card, **other})
+    else:
+        told = json.loads(mine.files["model.json"])
+        told["rule"] |= other
+        champion = replace(mine, files={**mine.files, "model.json": json.dumps(told).encode()})
+    case = gates.Case(models, stored().root, KIND, mine, champion, (last_day()[0].date,))
+    verdict = direction_gate.judge(case)
+    assert verdict.reasons == ("the champion answers another question: it cannot be compared",)
+    assert not verdict.passed
 
 
 def test_too_few_windows_are_not_enough_evidence() -> None:

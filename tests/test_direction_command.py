@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import tempfile
 from functools import cache
@@ -11,9 +12,12 @@ import pytest
 from simulated_run import UNDERLYING, stored
 
 from optiq.cli.app import main
+from optiq.errors import InputError
 from optiq.learn import registry
 from optiq.learn.direction.fit import device_in_words
+from optiq.learn.direction.serving import direction_named
 from optiq.learn.direction.windows import NAMES
+from optiq.run.sessions import FOLDER
 
 QUICK = ("--seeds", "1", "--epochs", "1", "--folds", "1", "--workers", "1", "--device", "cpu")
 
@@ -116,6 +120,24 @@ def test_a_backtest_names_the_version_and_says_what_is_in_sample(capsys, tmp_pat
     status, out, _ = run(capsys, *asked, "--out", str(tmp_path / "b"), "--json")
     assert (status, json.loads(out)["direction"]) == (0, None)  # nobody was promoted
     assert any("no direction model" in note for note in json.loads(out)["notes"])
+
+
+def test_a_paper_session_is_not_traded_by_what_has_learnt_from_it(capsys) -> None:
+    version = registry.versions(models(), "direction")[-1]
+    asked = ("paper-run", "--strategy", "quantum_edge", "--session", "seen", "--plain")
+    known = (*asked, "--date", dates()[2], "--models", str(models()))
+    status, _, err = run(capsys, *known, "--direction", version)
+    assert status == 2
+    assert "has learnt from 1 of these 1 sessions" in err
+    assert not (stored().root / FOLDER / "seen").exists()
+
+
+def test_an_index_it_has_not_learnt_is_refused_before_the_run() -> None:
+    version = registry.versions(models(), "direction")[-1]
+    unseen = [dt.date.fromisoformat(dates()[3])]
+    with pytest.raises(InputError, match="has learnt NIFTY, not BANKNIFTY"):
+        direction_named(models(), version, (), unseen, "BANKNIFTY")
+    assert direction_named(models(), version, (), unseen, "NIFTY") is not None
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,9 @@ def backtest(
     name = run_name(dt.datetime.now(IST), underlying, strategies)
     runs = folder("runs", RUNS, config)
     folders = {"store": store, "runs": runs}
-    model = direction_named(models, direction, strategies)
-    if model is not None and not in_sample:
-        model.require_unseen(days)
-    elif model is not None and (learnt := len(model.learnt(days))):
+    about = models, direction, strategies, days, underlying
+    model = direction_named(*about, in_sample=in_sample)
+    if model is not None and (learnt := len(model.learnt(days))):
         warn(f"direction {model.name} has learnt from {learnt} of these sessions: in-sample")
     scores = partial(scorer_named, sessions=days, underlying=underlying, in_sample=in_sample)
     served = named("scorer", scorer, models, scores)

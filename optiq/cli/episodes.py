@@ -69,9 +69,7 @@ def build(
     chooser = named("policy", policy or RANDOM, models, chooses)
     if chooser is None:
         raise InputError("episodes without a policy", "give random, or leave --policy away")
-    model = direction_named(models, direction, strategies)
-    if model is not None:
-        model.require_unseen(days)
+    model = direction_named(models, direction, strategies, days, underlying)
     with progress("Building episodes", total=len(days), unit="days", quiet=as_json) as advance:
         built = build_episodes(
             Store(store), underlying, days, strategies, settings, chooser, advance, model

@@ -117,9 +117,9 @@ def paper_run(
     from optiq.run.user_strategy import tokens
 
     settings, strategies, resolved = run_settings(strategy or [], config, overrides or [])
-    model = direction_named(models, direction, strategies)
     paces = {"snapshot": snapshot_seconds, "monitor": monitor_seconds, "stale_after": stale_after}
     with source_of(feed, store, underlying, date, speed, paces) as source:
+        model = direction_named(models, direction, strategies, [source.date], underlying)
         folder = store / FOLDER / (session or f"{feed}-{underlying.lower()}-{source.date}")
         scores = partial(scorer_named, sessions=[source.date], underlying=underlying)
         served = named("scorer", scorer, models, scores, folder)

@@ -6,7 +6,7 @@ All of these, each with a lower bound above zero where it is a comparison:
 - its log loss beats the prior's;
 - it knows the side, and not only how far the market will move;
 - if it is the transformer, its log loss beats that of LightGBM fitted on the same sessions;
-- where one serves already, its log loss beats the champion's.
+- where one serves already, it answers the same question, and its log loss beats the champion's.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def judge(case: Case) -> Verdict:
     """Return the verdict on a direction model, from the case's unseen sessions."""
     store, card = Store(case.store), case.challenger.card
     bundle = _bundle(case.challenger)
+    if case.champion is not None and _asked(case.champion) != _asked(case.challenger):
+        return Verdict(False, ("the champion answers another question: it cannot be compared",))
     sample = stored_sample(
         store,
         card["underlyings"][0],
@@ -90,6 +92,11 @@ def unseen(sample: Sample, model: DirectionModel, bundle: Bundle) -> Said:
 
 def _bundle(stored: Stored) -> Bundle:
     return read_bundle(stored.files, f"{stored.kind} {stored.version}")
+
+
+def _asked(stored: Stored) -> tuple[set[str], str]:
+    """Return what a model was asked: its width of a deviation is learnt, and may differ."""
+    return set(stored.card["underlyings"]), _bundle(stored).speaks.rule.words
 
 
 def _rivals(bundle: Bundle, said: Mapping[str, Said]) -> dict[str, Said]:

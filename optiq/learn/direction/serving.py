@@ -67,6 +67,11 @@ class ServedDirection(Served):
             "give another version, or --direction none",
         )
 
+    def require_whole(self, sessions: Sequence[dt.date], underlying: str) -> None:
+        """Load every version these sessions need, so that none is refused in mid-run."""
+        for session in sessions:
+            self.model_for(underlying, session)
+
     def _loaded(self, version: str) -> tuple[DirectionModel, tuple[str, ...]]:
         stored = registry.load(self.root, KIND, version)
         bundle = read_bundle(stored.files, f"{KIND} {stored.version}")
@@ -74,26 +79,35 @@ class ServedDirection(Served):
 
 
 def direction_named(
-    root: Path, name: str | None, strategies: Sequence[Strategy] = ()
+    root: Path,
+    name: str | None,
+    strategies: Sequence[Strategy] = (),
+    sessions: Sequence[dt.date] = (),
+    underlying: str = "",
+    *,
+    in_sample: bool = False,
 ) -> ServedDirection | None:
-    """Return what ``--direction champion|none|VERSION`` means; None for none.
+    """Return what ``--direction champion|none|VERSION`` means for some sessions; None for none.
 
-    Not given, it is the champion if there ever was one and one of the strategies may listen. A
-    name that is no version, or a version that is damaged, is refused here and not in mid-run.
+    Not given, it is the champion if there ever was one and one of the strategies may listen.
+    `DamagedError` for a version that is not whole, `InputError` for a name that is no version, for
+    an underlying that an exact version has not learnt, and for sessions it has learnt from unless
+    ``in_sample``: here, and not in mid-run.
     """
     listeners = [s for s in strategies if s.name not in BUILT_IN or s.name == "quantum_edge"]
     if name == NONE or (name is None and not listeners):
         return None
-    if name in (None, CHAMPION):
-        if registry.aliases(root, KIND)[CHAMPION] is None:
-            if name is None:
-                return None
-            raise InputError(
-                f"no direction model was ever promoted in {root}",
-                "see optiq models ls, or give --direction none",
-            )
-        registry.load(root, KIND, CHAMPION)
-        return ServedDirection(root)
-    served = ServedDirection(root, registry.resolve(root, KIND, str(name)))
-    registry.load(root, KIND, served.name)
+    version = CHAMPION if name in (None, CHAMPION) else registry.resolve(root, KIND, str(name))
+    if version == CHAMPION and registry.aliases(root, KIND)[CHAMPION] is None:
+        if name is None:
+            return None
+        raise InputError(
+            f"no direction model was ever promoted in {root}",
+            "see optiq models ls, or give --direction none",
+        )
+    registry.load(root, KIND, version)
+    served = ServedDirection(root, version)
+    served.require_whole(sessions, underlying)
+    if not in_sample:
+        served.require_unseen(sessions)
     return served
