@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from panels import LOT, panel
@@ -11,7 +14,7 @@ from optiq.run.backtest import Settings, backtest_day
 from optiq.run.summary import Tally, equity_curve, max_drawdown
 from optiq.trade.fills import WalkSettings
 from optiq.trade.limits import Limits
-from optiq.trade.strategies import built_in
+from optiq.trade.strategies import BUILT_IN, built_in
 
 NOON = [720.0, 721.0, 722.0, 723.0, 724.0]
 
@@ -39,6 +42,18 @@ def test_a_trade_by_hand():
     assert (trades["entry_row"].tolist(), trades["exit_row"].tolist()) == ([1], [3])
     assert trades["decided_ts"].tolist() == [np.datetime64("2025-11-20T06:30")]  # 12:00 IST
     assert trades["trade_id"].tolist() == ["NIFTY-20251120-0001"]
+
+
+def test_a_day_is_forgotten_when_its_result_is():
+    """A day that held itself would stay until garbage is collected: years of days add up."""
+    day = backtest_day(call(), Context(), [built_in(n) for n in BUILT_IN], Settings())
+    seen = weakref.ref(day.panel)
+    gc.disable()
+    try:
+        del day
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_the_run_adds_up_to_its_trades():

@@ -224,10 +224,11 @@ class Panel:
         forward: FloatArray = self.forward_by_expiry[:, self.expiry_index]
         return forward
 
-    @cached_property
+    @property
     def so_far(self) -> Panel:
         """The session from its first row on: the panel itself, unless it is a `tail`."""
-        return self
+        so_far: Panel = self.__dict__.get("_so_far", self)  # kept by a tail alone: no cycle
+        return so_far
 
     @property
     def starts_at(self) -> int:
@@ -244,7 +245,7 @@ class Panel:
             **{name: getattr(self, name)[rows] for name in _PER_ROW},
             fields=last_rows(self.fields, start),
         )
-        tail.__dict__["so_far"] = self.so_far
+        tail.__dict__["_so_far"] = self.so_far
         tail.__dict__["first_row"] = read_only(np.maximum(self.first_row - start, 0))
         tail.__dict__["units_traded"] = self.units_traded[rows]
         tail.__dict__["forward_by_expiry"] = self.forward_by_expiry[rows]
@@ -275,11 +276,13 @@ class Panel:
         """The rows that are chain snapshots."""
         return np.flatnonzero(self.is_chain)
 
-    @cached_property
+    @property
     def chain_only(self) -> Panel:
         """The panel without monitor rows: all that strategies, features and models may see."""
-        if self.is_chain.all():
-            return self
+        return self if self.is_chain.all() else self._snapshots  # itself kept, it would be a cycle
+
+    @cached_property
+    def _snapshots(self) -> Panel:
         rows = self.chain_rows
         fields = PickedFields(self.fields, rows)
         return replace(
