@@ -15,7 +15,8 @@ from market_settings import random_settings, sized_by_margin
 from reference_settings import Settings
 
 from optiq.market.contracts import expiry_close_utc
-from optiq.market.panel import Panel, to_paisa
+from optiq.market.paisa import to_paisa
+from optiq.market.panel import Panel
 from optiq.market.schema import FIELDS
 from optiq.trade.orders import Orders
 

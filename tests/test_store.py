@@ -87,6 +87,8 @@ def test_missing_quotes_are_nan_and_all_others_where_they_belong(missing: set[in
     assert np.isfinite(field).sum() == len(columns["ts"])
     assert grid.gather(field).tolist() == columns["ltp"].tolist()
     assert field.flags.f_contiguous
+    prices = grid.spread(columns["ltp"] + 0.0049, to_the_paisa=True)
+    assert np.array_equal(prices, field, equal_nan=True)
     for quote in range(len(columns["ts"])):
         row, contract = grid.row[quote], grid.contract[quote]
         assert field[row, contract] == columns["ltp"][quote]

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numba import njit
 
+from optiq.market.paisa import rounded
 from optiq.market.schema import AnyArray, FloatArray, IntArray, TimeArray
 
 Columns = dict[str, AnyArray]
@@ -56,13 +57,13 @@ class Grid:
         """Column of each quote."""
         return self.place // len(self.ts)
 
-    def spread(self, values: AnyArray) -> FloatArray:
-        """Return quotes as (n_rows, n_contracts), contiguous per contract; NaN where none is."""
+    def spread(self, values: AnyArray, *, to_the_paisa: bool = False) -> FloatArray:
+        """Return quotes as (n_rows, n_contracts), contiguous per contract; NaN where none is.
+
+        ``to_the_paisa`` rounds them on the way, as `optiq.market.paisa.to_paisa` does.
+        """
         n_rows, n_contracts = self.shape
-        if self.is_dense:
-            flat = values.astype(np.float64)
-        else:
-            flat = _scattered(values, self.place, n_rows * n_contracts)
+        flat = _spread(values, self.place, n_rows * n_contracts, to_the_paisa)
         return flat.reshape(n_contracts, n_rows).T
 
     def gather(self, field: FloatArray) -> FloatArray:
@@ -190,10 +191,16 @@ def _places(ts: IntArray, start: IntArray, times: IntArray) -> IntArray:
 
 
 @njit(cache=True, nogil=True)
-def _scattered(values: AnyArray, place: IntArray, size: int) -> FloatArray:
-    flat = np.full(size, np.nan)
+def _spread(values: AnyArray, place: IntArray, size: int, to_the_paisa: bool) -> FloatArray:
+    """Write each value, rounded or not, at its place, and NaN between: places ascend."""
+    flat = np.empty(size)
+    at = 0
     for i in range(len(values)):
-        flat[place[i]] = values[i]
+        flat[at : place[i]] = np.nan
+        at = place[i]
+        flat[at] = rounded(values[i]) if to_the_paisa else values[i]
+        at += 1
+    flat[at:] = np.nan
     return flat
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from optiq.market.day_arrays import Columns, Grid, grid_of, n_quotes, take
 from optiq.market.manifest import DayManifest, SpotRecord
 from optiq.market.moneyness import lasting_iv_at
-from optiq.market.panel import to_paisa
+from optiq.market.paisa import to_paisa
 from optiq.market.parity import forwards, strike_pairs
 from optiq.market.schema import AnyArray
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from optiq.market import calendar, contracts
 from optiq.market.chain_row import ChainRow
-from optiq.market.panel import Panel, to_paisa
+from optiq.market.paisa import to_paisa
+from optiq.market.panel import Panel
 from optiq.market.read_only import read_only
 from optiq.market.row_facts import ROWS_AT_FIRST, RowFacts
 from optiq.market.schema import FIELDS, PRICES, AnyArray, FloatArray, IntArray, TimeArray

@@ -13,7 +13,6 @@ from optiq.market.picked_fields import PickedFields, last_rows
 from optiq.market.read_only import FrozenFields, freeze, read_only
 from optiq.market.schema import (
     IST_OFFSET,
-    AnyArray,
     BoolArray,
     FloatArray,
     IntArray,
@@ -22,19 +21,6 @@ from optiq.market.schema import (
 
 _PER_ROW = ("ts", "known", "is_chain", "spot")
 _PER_CONTRACT = ("expiry", "strike", "right", "lot")
-
-
-def to_paisa(price: AnyArray) -> FloatArray:
-    """Return prices in rupees rounded half up to the paisa, as float64; NaN stays NaN.
-
-    >>> to_paisa(np.array([109.37, 0.125, np.nan], np.float32))
-    array([109.37,   0.13,    nan])
-    """
-    paise = np.multiply(price, 100.0, dtype=np.float64)
-    paise += 0.5
-    np.floor(paise, out=paise)
-    paise /= 100.0
-    return paise
 
 
 @dataclass(frozen=True)

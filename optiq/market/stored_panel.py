@@ -10,7 +10,7 @@ import numpy as np
 from optiq.market import calendar, contracts
 from optiq.market.chain_file import ChainFile
 from optiq.market.day_arrays import Columns, Grid, grid_of
-from optiq.market.panel import Panel, to_paisa
+from optiq.market.panel import Panel
 from optiq.market.read_only import read_only
 from optiq.market.schema import (
     FIELDS,
@@ -65,7 +65,7 @@ def spread_field(grid: Grid, name: str, values: AnyArray | None) -> FloatArray:
     """Return one field as (n_rows, n_contracts); prices are rounded to the paisa, once."""
     if values is None:
         return np.full(grid.shape[::-1], np.nan).T
-    return grid.spread(to_paisa(values) if name in PRICES else values)
+    return grid.spread(values, to_the_paisa=name in PRICES)
 
 
 def panel_from_columns(
