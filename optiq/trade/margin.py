@@ -78,6 +78,7 @@ class Margin(NamedTuple):
     total: float
 
 
+@cache
 def margin_rates(underlying: str, on: dt.date) -> MarginRates:
     """Return the ranges in force; `RuleError` where one has no row for that day."""
     rows = margin_rows(underlying, on)
