@@ -20,7 +20,7 @@ from optiq.market.features import contract_features, market_features
 from optiq.market.panel import Panel
 from optiq.market.simulated_settings import Simulation
 from optiq.market.simulated_store import store_simulation
-from optiq.market.store import Store, context_before
+from optiq.market.store import Store
 
 PAGE = Path(__file__).parents[1] / "docs" / "features.md"
 DAY = "2025-01-03"
@@ -66,7 +66,7 @@ def test_the_list_needs_no_data(tmp_path: Path) -> None:
 def test_a_moment_is_the_row_that_models_get(folder: Path) -> None:
     words = ("--date", DAY, "--at", "10:15", "--contract", "24000 PE", "--store", folder)
     found, panel = answer(*words), third_day(folder)
-    context = context_before(Store(folder).days("NIFTY"), panel.date)
+    context = Store(folder).context("NIFTY", panel.date)
     row = int(np.flatnonzero(panel.minute <= 615.0)[-1])
     is_it = (panel.strike == 24_000) & (panel.right < 0) & (panel.expiry == panel.expiry.min())
     column = np.flatnonzero(is_it)

@@ -157,6 +157,9 @@ def test_context_holds_the_days_before(tmp_path: Path) -> None:
     assert context.closes.tolist() == [26004.0, 26004.0]
     assert context.atm_iv == pytest.approx([0.12, 0.12])
     assert not len(store.context("NIFTY", DAY).sessions)
+    between = context.before(dt.date(2025, 11, 21))
+    assert between.sessions.astype(str).tolist() == ["2025-11-20"]
+    assert (between.closes.tolist(), len(between.atm_iv)) == ([26004.0], 1)
 
 
 def test_days_are_listed_from_their_manifests(tmp_path: Path) -> None:

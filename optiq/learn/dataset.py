@@ -22,7 +22,7 @@ from optiq.learn.scorer.serving import features_of
 from optiq.market.context import Context
 from optiq.market.manifest import DayManifest
 from optiq.market.schema import PRICES, AnyArray, BoolArray, FloatArray, IntArray, TimeArray
-from optiq.market.store import Store, context_before
+from optiq.market.store import Store, context_of
 from optiq.run.backtest import Settings
 from optiq.trade.charges import schedule
 from optiq.trade.strategies import Strategy
@@ -143,8 +143,8 @@ def dataset(
     With more than ``most_rows`` every second (third, ...) moment of each day is taken. ``advance``
     is told of each day, ``say`` of each damaged cache that was made anew.
     """
-    stored = {name: store.days(name) for name in {day.underlying for day in days}}
-    caches = [_Cache(store, recipe, day, stored[day.underlying]) for day in days]
+    known = {name: context_of(store.days(name)) for name in {day.underlying for day in days}}
+    caches = [_Cache(store, recipe, day, known[day.underlying].before(day.date)) for day in days]
     n_rows = 0
     for cache in caches:
         n_rows += cache.ensure(say)
@@ -159,11 +159,8 @@ def dataset(
 class _Cache:
     """The labelled rows of one day: on disk if they still hold, else made."""
 
-    def __init__(
-        self, store: Store, recipe: Recipe, day: DayManifest, stored: Sequence[DayManifest]
-    ) -> None:
-        self.store, self.recipe, self.day = store, recipe, day
-        self.context = context_before(stored, day.date)
+    def __init__(self, store: Store, recipe: Recipe, day: DayManifest, context: Context) -> None:
+        self.store, self.recipe, self.day, self.context = store, recipe, day, context
         self.key = _key(recipe, day, self.context)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass, field, replace
 
@@ -46,6 +47,11 @@ class Context:
 
     def __post_init__(self) -> None:
         freeze(self, ("sessions", "closes", "atm_iv", "direction"))
+
+    def before(self, date: dt.date) -> Context:
+        """Return what the sessions before a date say, for a panel of that date."""
+        known = slice(int(np.searchsorted(self.sessions, np.datetime64(date))))
+        return Context(self.sessions[known], self.closes[known], self.atm_iv[known])
 
     def until(self, n_rows: int) -> Context:
         """Return what was known after ``n_rows`` rows of the panel."""

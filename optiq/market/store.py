@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +93,7 @@ class Store:
 
     def context(self, underlying: str, date: dt.date) -> Context:
         """Return what the stored days before ``date`` say."""
-        return context_before(self.days(underlying), date)
+        return context_of(self.days(underlying)).before(date)
 
     def write_day(
         self,
@@ -151,10 +151,11 @@ class Store:
     def _open(self, underlying: str, date: dt.date) -> tuple[chain_file.ChainFile, DayManifest]:
         place = self.place(underlying, date)
         file = chain_file.open_chain(place.chain)
-        candidates = [load(place.manifest), load(place.intent)]
         if file is None:
             raise self._missing(underlying, date)
-        for manifest in candidates:
+        # Again at last: a writer may have renamed the one to the other between the two looks.
+        for candidate in (place.manifest, place.intent, place.manifest):
+            manifest = load(candidate)
             if manifest is not None and manifest.content_id == file.content_id:
                 return file, manifest
         raise DamagedError(
@@ -227,13 +228,12 @@ def _step(name: str) -> None:
     durable_step()
 
 
-def context_before(days: Iterable[DayManifest], date: dt.date) -> Context:
-    """Return what those of one underlying's ``days`` that lie before ``date`` say."""
-    before = [day for day in days if day.date < date]
+def context_of(days: Sequence[DayManifest]) -> Context:
+    """Return what the days of one underlying say, oldest first."""
     return Context(
-        sessions=np.array([day.date for day in before], "datetime64[D]"),
-        closes=_floats(day.close for day in before),
-        atm_iv=_floats(day.atm_iv for day in before),
+        sessions=np.array([day.date for day in days], "datetime64[D]"),
+        closes=_floats(day.close for day in days),
+        atm_iv=_floats(day.atm_iv for day in days),
     )
 
 

@@ -13,7 +13,7 @@ from optiq.market.feature_table import CONTRACT_FEATURES, MARKET_FEATURES, Featu
 from optiq.market.features import FeatureDay, contracts_of, market_of
 from optiq.market.panel import Panel
 from optiq.market.schema import CE, PE, RIGHT_NAMES, BoolArray
-from optiq.market.store import Store, context_before
+from optiq.market.store import Store
 from optiq.run.stored import sessions
 
 
@@ -69,7 +69,7 @@ def feature_row(
     (day,) = sessions(store, underlying, date, date)
     panel = store.read_panel(underlying, day)
     row = _row_at(panel, at_minute)
-    features = FeatureDay(panel, context_before(store.days(underlying), day), row)
+    features = FeatureDay(panel, store.context(underlying, day), row)
     values = list(zip(MARKET_FEATURES, market_of(features)[row].tolist(), strict=True))
     if contract is not None:
         column = _column_of(features, contract)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from optiq.errors import InputError, MissingDataError
 from optiq.market.context import Context
 from optiq.market.panel import Panel
 from optiq.market.schema import GREEKS
-from optiq.market.store import Store, context_before
+from optiq.market.store import Store, context_of
 from optiq.run.asking import Scorer
 from optiq.run.backtest import Settings, backtest
 from optiq.run.choosing import Chooser
@@ -25,6 +27,8 @@ from optiq.trade.ledger import Columns
 from optiq.trade.strategies import Strategy
 
 COMMON_FIELDS = ("ltp", "bid", "ask")
+DAYS_AHEAD = 3
+"""Read before they are asked for: each costs a few MB of memory."""
 SCORED_FIELDS = ("volume", "oi", "oi_change", *GREEKS)
 """What features are made of: asked for one by one, a file would be opened again for each."""
 
@@ -83,15 +87,16 @@ def panels(
 ) -> Iterator[tuple[Panel, Context]]:
     """Read the days one after the other, each with what the days before it say.
 
-    The next day is read while one is looked at; more would cost memory and hardly save time.
+    The next days are read while one is looked at, two at once.
     """
-    stored = store.days(underlying)
-    with ThreadPoolExecutor(1, "next-day") as reader:
-        reads = (reader.submit(store.read_panel, underlying, date, fields) for date in dates)
-        coming = next(reads, None)
+    known = context_of(store.days(underlying))
+    with ThreadPoolExecutor(2, "next-days") as readers:
+        reads = (readers.submit(store.read_panel, underlying, date, fields) for date in dates)
+        coming = deque(islice(reads, DAYS_AHEAD))
         for date in dates:
-            panel, coming = cast("Future[Panel]", coming).result(), next(reads, None)
-            yield panel, context_before(stored, date)
+            panel = coming.popleft().result()
+            coming.extend(islice(reads, 1))
+            yield panel, known.before(date)
 
 
 def backtest_stored(
