@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from optiq.market import moneyness
+from optiq.market.compiling import compiled
 from optiq.market.context import Context
 from optiq.market.contracts import expiry_close_utc
 from optiq.market.panel import Panel
@@ -130,11 +131,17 @@ class FeatureDay:
 
         One more than twice as old does not count: across a hole nothing is compared.
         """
-        ts = self.panel.ts
-        span = np.timedelta64(round(60e6 * minutes), "us")
-        row = np.searchsorted(ts, ts - span, side="right") - 1
-        fresh = (row >= 0) & (ts[row] >= ts - 2 * span)
-        return np.where(fresh, row, NO_ROW)
+        if minutes not in self._back:
+            ts = self.panel.ts
+            span = np.timedelta64(round(60e6 * minutes), "us")
+            row = np.searchsorted(ts, ts - span, side="right") - 1
+            fresh = (row >= 0) & (ts[row] >= ts - 2 * span)
+            self._back[minutes] = np.where(fresh, row, NO_ROW)
+        return self._back[minutes]
+
+    @cached_property
+    def _back(self) -> dict[float, IntArray]:
+        return {}
 
     def back_in_tail(self, minutes: float) -> IntArray:
         """Return `back` on the tail, (n_tail,), counted from the tail's first row."""
@@ -149,9 +156,11 @@ class FeatureDay:
         return value_at(by_expiry, np.arange(len(expiry)), expiry)
 
 
+@compiled
 def value_at(table: FloatArray, row: IntArray, column: IntArray) -> FloatArray:
     """Return ``table[row, column]`` pair by pair; NaN where either index is negative."""
     values = np.full(len(row), np.nan)
-    there = np.flatnonzero((row >= 0) & (column >= 0))
-    values[there] = table[row[there], column[there]]
+    for place in range(len(row)):
+        if row[place] >= 0 and column[place] >= 0:
+            values[place] = table[row[place], column[place]]
     return values

@@ -63,6 +63,6 @@ def judges(rule: ExitRule, orders: Orders) -> BoolArray:
 
 def features_of(panel: Panel, context: Context, rows: IntArray, contracts: IntArray) -> AnyArray:
     """Return what a scorer sees of cells of a panel, (n, 34) float32, NaN where unknown."""
-    day = FeatureDay(panel, context, int(min(rows, default=0)))
+    day = FeatureDay(panel, context, int(rows.min(initial=panel.n_rows)))
     market = market_of(day)[rows]
     return np.hstack([market, contracts_of(day, rows, contracts)]).astype(np.float32)
