@@ -10,9 +10,9 @@ import datetime as dt
 import math
 
 import numpy as np
-from numba import njit
 
 from optiq.market.asked_once import asked_once
+from optiq.market.compiling import compiled
 from optiq.market.contracts import expiry_close_utc
 from optiq.market.panel import Panel
 from optiq.market.parity import ABSENT, StrikePairs, strike_pairs
@@ -49,7 +49,7 @@ def first_rows(panel: Panel) -> IntArray:
     return rows
 
 
-@njit(cache=True)
+@compiled
 def _first_rows(ltp: FloatArray, bid: FloatArray, ask: FloatArray, is_chain: BoolArray) -> IntArray:
     n_rows, n_contracts = ltp.shape
     first = np.full(n_contracts, n_rows)
@@ -82,26 +82,41 @@ def steps_of_expiry(panel: Panel, expiry: IntArray, from_row: int = 0) -> FloatA
         if k >= 0:
             columns = np.flatnonzero(panel.expiry_index == k)
             rows = from_row + np.flatnonzero(expiry[from_row:] == k)
-            steps[np.ix_(rows, columns)] = _steps(panel, columns, int(k), rows)
+            strikes, of_strike = np.unique(panel.strike[columns], return_inverse=True)
+            first = np.full(len(strikes), panel.n_rows)
+            np.minimum.at(first, of_strike, panel.first_row[columns])
+            forward = panel.forward_by_expiry[:, k]
+            _count_steps(steps, rows, columns, strikes, of_strike, first, forward)
     return steps
 
 
-def _steps(panel: Panel, columns: IntArray, expiry: int, rows: IntArray) -> FloatArray:
-    """Return (len(rows), len(columns)) for one expiry: rank among seen strikes less the money's."""
-    strikes, of_strike = np.unique(panel.strike[columns], return_inverse=True)
-    first = np.full(len(strikes), panel.n_rows)
-    np.minimum.at(first, of_strike, panel.first_row[columns])
-    seen = rows[:, None] >= first
-    forward = panel.forward_by_expiry[rows, expiry]
-    known = ~np.isnan(forward) & seen.any(axis=1)
-    distance = np.where(seen, np.abs(strikes - forward[:, None]), np.inf)
-    rank = np.cumsum(seen, axis=1).astype(np.float64)
-    money = rank[np.arange(len(rows)), distance.argmin(axis=1)]
-    steps = np.where(seen & known[:, None], rank - money[:, None], np.nan)
-    return steps[:, of_strike]
+@compiled
+def _count_steps(
+    steps: FloatArray,
+    rows: IntArray,
+    columns: IntArray,
+    strikes: FloatArray,
+    of_strike: IntArray,
+    first: IntArray,
+    forward: FloatArray,
+) -> None:
+    """Write one expiry's steps: a strike's rank among those seen by the row, less the money's."""
+    rank = np.empty(len(strikes))
+    for row in rows:
+        seen, nearest, money = 0.0, math.inf, math.nan
+        for strike in range(len(strikes)):
+            rank[strike] = math.nan
+            if first[strike] <= row:
+                seen += 1.0
+                rank[strike] = seen
+                distance = abs(strikes[strike] - forward[row])
+                if distance < nearest:
+                    nearest, money = distance, seen
+        for place in range(len(columns)):
+            steps[row, columns[place]] = rank[of_strike[place]] - money
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def atm_iv_by_expiry(
     iv: FloatArray, pairs: StrikePairs, first: IntArray, level: FloatArray
 ) -> FloatArray:

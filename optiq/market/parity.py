@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.schema import CE, TICK_RUPEES, FloatArray, IntArray, TimeArray
 
 STRIKES_USED = 12
@@ -53,7 +53,7 @@ def strike_pairs(expiry: TimeArray, strike: FloatArray, right: IntArray) -> Stri
     return StrikePairs(by_expiry[is_new], by_strike[is_new], call, put)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def quoted_price(last: float, bid: float, ask: float, has_book: bool) -> tuple[float, float, float]:
     """Return the price of one side, what it may be off (both in rupees), and the trust in it.
 
@@ -67,7 +67,7 @@ def quoted_price(last: float, bid: float, ask: float, has_book: bool) -> tuple[f
     return math.nan, math.nan, 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def insert(key: FloatArray, other: FloatArray, n: int, new_key: float, new_other: float) -> int:
     """Put a pair into the first ``n`` by ascending key; return how many there are then.
 
@@ -85,7 +85,7 @@ def insert(key: FloatArray, other: FloatArray, n: int, new_key: float, new_other
     return min(n + 1, len(key))
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def weighted_median(value: FloatArray, weight: FloatArray, n: int) -> float:
     """Return the weighted median of the first ``n`` ascending values."""
     half = 0.0
@@ -101,7 +101,7 @@ def weighted_median(value: FloatArray, weight: FloatArray, n: int) -> float:
     return math.nan
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def forwards(
     last: FloatArray,
     bid: FloatArray,
@@ -112,18 +112,15 @@ def forwards(
 ) -> FloatArray:
     """Return the parity forward, (n_rows, n_expiries); quotes are (n_contracts, n_rows)."""
     forward = np.full((last.shape[1], n_expiries), math.nan)
+    cost = straddles(last, bid, ask, has_book, pairs)
     straddle, voter = np.empty(STRIKES_USED), np.empty(STRIKES_USED)
     level, off, trust = np.empty(STRIKES_USED), np.empty(STRIKES_USED), np.empty(STRIKES_USED)
     ascending, place = np.empty(STRIKES_USED), np.empty(STRIKES_USED)
     for row in range(last.shape[1]):
         n = 0
         for pair in range(len(pairs.strike)):
-            call, put = pairs.call[pair], pairs.put[pair]
-            if call != ABSENT and put != ABSENT:
-                up, _, _ = quoted_price(last[call, row], bid[call, row], ask[call, row], has_book)
-                down, _, _ = quoted_price(last[put, row], bid[put, row], ask[put, row], has_book)
-                if up + down > 0.0:
-                    n = insert(straddle, voter, n, up + down, float(pair))
+            if cost[pair, row] > 0.0:
+                n = insert(straddle, voter, n, cost[pair, row], float(pair))
             is_last = pair + 1 == len(pairs.strike)
             if n > 0 and (is_last or pairs.expiry[pair + 1] != pairs.expiry[pair]):
                 for vote in range(n):
@@ -143,7 +140,23 @@ def forwards(
     return forward
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
+def straddles(
+    last: FloatArray, bid: FloatArray, ask: FloatArray, has_book: bool, pairs: StrikePairs
+) -> FloatArray:
+    """Return what call and put of each strike cost together, (n_pairs, n_rows) in rupees."""
+    cost = np.full((len(pairs.strike), last.shape[1]), math.nan)
+    for pair in range(len(pairs.strike)):
+        call, put = pairs.call[pair], pairs.put[pair]
+        if call != ABSENT and put != ABSENT:
+            for row in range(last.shape[1]):
+                up, _, _ = quoted_price(last[call, row], bid[call, row], ask[call, row], has_book)
+                down, _, _ = quoted_price(last[put, row], bid[put, row], ask[put, row], has_book)
+                cost[pair, row] = up + down
+    return cost
+
+
+@compiled
 def elected(
     level: FloatArray,
     off: FloatArray,
