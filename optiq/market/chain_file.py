@@ -153,7 +153,7 @@ class ChainFile:
         opened, self._open = self._open, None
         try:
             with opened or _opened(self.path, self.metadata) as file:
-                table = file.read(columns=wanted)
+                table = file.read(columns=wanted, use_threads=False)
         except (pa.ArrowException, OSError) as reason:
             raise _damaged(self.path, reason) from reason
         return {name: _numpy(name, table.column(name)) for name in wanted}
@@ -187,7 +187,7 @@ def _tells(column: str, statistics: pq.Statistics | None) -> bool:
 
 
 def _opened(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
-    # What is read ahead for distant stores doubles the work where the file is a local one.
+    # Arrow's reading ahead, made for distant stores, doubles the work on a local file.
     return pq.ParquetFile(path, metadata=metadata, pre_buffer=False)
 
 

@@ -87,11 +87,11 @@ def panels(
 ) -> Iterator[tuple[Panel, Context]]:
     """Read the days one after the other, each with what the days before it say.
 
-    The next days are read while one is looked at, two at once.
+    The next days are read while one is looked at, by one thread: two took the walk's core from it.
     """
     known = context_of(store.days(underlying))
-    with ThreadPoolExecutor(2, "next-days") as readers:
-        reads = (readers.submit(store.read_panel, underlying, date, fields) for date in dates)
+    with ThreadPoolExecutor(1, "next-days") as reader:
+        reads = (reader.submit(store.read_panel, underlying, date, fields) for date in dates)
         coming = deque(islice(reads, DAYS_AHEAD))
         for date in dates:
             panel = coming.popleft().result()
