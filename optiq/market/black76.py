@@ -27,6 +27,7 @@ from optiq.market.black76_functions import (
     polynomial_log_ratio,
 )
 from optiq.market.black76_slow import greeks_slowly, log_value, solve_slowly
+from optiq.market.compiling import compiled
 from optiq.market.schema import FloatArray
 
 ROOT_HALF = math.sqrt(0.5)
@@ -114,7 +115,7 @@ def householder_step(moneyness: float, half_by_value: float, deviation: float) -
     return step
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def solve_lanes(work: FloatArray, n: int) -> None:
     """Fill volatility and Greeks of the first ``n`` lanes of ``work``, (N_VALUES * LANES,).
 
@@ -167,7 +168,7 @@ def solve_lanes(work: FloatArray, n: int) -> None:
                 work[4 * LANES + value * LANES + i] = solved[value]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def solve_all(
     price: FloatArray,
     forward: FloatArray,
@@ -194,7 +195,7 @@ def solve_all(
                 solved[value, start + i] = work[(4 + value) * LANES + i]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def time_values(
     forward: FloatArray, strike: FloatArray, years: FloatArray, volatility: FloatArray
 ) -> FloatArray:
@@ -224,7 +225,7 @@ def time_values(
     return result
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def call_greeks(
     forward: FloatArray, strike: FloatArray, years: FloatArray, volatility: FloatArray
 ) -> FloatArray:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from optiq.market.black76_functions import polynomial_erfcx
+from optiq.market.compiling import compiled
 
 ROOT_HALF = math.sqrt(0.5)
 ONE_BY_ROOT_TWO_PI = 1.0 / math.sqrt(2.0 * math.pi)
@@ -22,7 +21,7 @@ IMPOSSIBLE = (math.nan, math.nan, math.nan, math.nan, math.nan)
 Five = tuple[float, float, float, float, float]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def log_value(moneyness: float, deviation: float) -> float:
     """Return the logarithm of the normalised out-of-the-money price."""
     h, t = moneyness / deviation, 0.5 * deviation
@@ -34,7 +33,7 @@ def log_value(moneyness: float, deviation: float) -> float:
     return math.log(0.5 * (math.erfc(near) / half - math.erfc(far) * half))
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def log_gap(moneyness: float, deviation: float) -> float:
     """Return the logarithm of what the normalised price lacks to its upper bound."""
     h, t = moneyness / deviation, 0.5 * deviation
@@ -43,7 +42,7 @@ def log_gap(moneyness: float, deviation: float) -> float:
     return math.log(0.5 * gap)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def deviation_slowly(moneyness: float, value: float, gap: float) -> float:
     """Return the deviation of a normalised price by Newton's steps within a bracket.
 
@@ -73,7 +72,7 @@ def deviation_slowly(moneyness: float, value: float, gap: float) -> float:
     return deviation
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def greeks_slowly(forward: float, strike: float, years: float, deviation: float) -> Five:
     """Return volatility, the call's delta, gamma, theta and vega."""
     d1 = math.log(forward / strike) / deviation + 0.5 * deviation
@@ -87,7 +86,7 @@ def greeks_slowly(forward: float, strike: float, years: float, deviation: float)
     )
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def solve_slowly(price: float, forward: float, strike: float, years: float) -> Five:
     """Return volatility and Greeks of the out-of-the-money price; NaN for the impossible."""
     lower = min(forward, strike)

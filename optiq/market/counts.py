@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray, IntArray
 
@@ -22,7 +22,7 @@ def relative_change(now: FloatArray, change: FloatArray) -> FloatArray:
         return np.where(before > 0, change / before, np.nan)
 
 
-@njit(cache=True)
+@compiled
 def first_value(field: FloatArray) -> int:
     """Return the first row on which a field (n_rows, n_contracts) has a value; n_rows if none."""
     first: int = field.shape[0]
@@ -34,7 +34,7 @@ def first_value(field: FloatArray) -> int:
     return first
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def units(quantity: float) -> int:
     """Return a quantity as a whole number of units; `NOT_A_COUNT` where it cannot be one."""
     if 0.0 <= quantity < LARGEST_COUNT:
@@ -51,7 +51,7 @@ def units_traded(panel: Panel) -> IntArray:
     return traded_units(np.ascontiguousarray(volume, np.float64), panel.first_row, none_yet)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def traded_units(volume: FloatArray, first: IntArray, highest: IntArray) -> IntArray:
     """Return (n_rows,) what the whole chain traded since the row before.
 
@@ -72,7 +72,7 @@ def traded_units(volume: FloatArray, first: IntArray, highest: IntArray) -> IntA
     return traded
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def units_near(
     quantity: FloatArray, side: IntArray, first: IntArray, steps: FloatArray, reach: float
 ) -> IntArray:
@@ -90,7 +90,7 @@ def units_near(
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def growth_near(
     oi: FloatArray,
     side: IntArray,

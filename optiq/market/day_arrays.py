@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.paisa import rounded
 from optiq.market.schema import AnyArray, FloatArray, IntArray, TimeArray
 
@@ -143,7 +143,7 @@ def _row_times(ts: IntArray, start: IntArray) -> IntArray:
     return times
 
 
-@njit(cache=True)
+@compiled
 def _contract_starts(expiry: IntArray, strike: AnyArray, right: AnyArray) -> IntArray:
     starts = np.empty(len(strike), np.int64)
     count = 0
@@ -159,7 +159,7 @@ def _contract_starts(expiry: IntArray, strike: AnyArray, right: AnyArray) -> Int
     return starts[:count].copy()
 
 
-@njit(cache=True)
+@compiled
 def _missing(ts: IntArray, start: IntArray, times: IntArray) -> IntArray:
     """Return quote times that are not among ``times``, with repeats; both ascend by contract."""
     missing = np.empty(len(ts), np.int64)
@@ -176,7 +176,7 @@ def _missing(ts: IntArray, start: IntArray, times: IntArray) -> IntArray:
     return missing[:count].copy()
 
 
-@njit(cache=True)
+@compiled
 def _places(ts: IntArray, start: IntArray, times: IntArray) -> IntArray:
     place = np.empty(len(ts), np.int64)
     row, contract = 0, 0
@@ -190,7 +190,7 @@ def _places(ts: IntArray, start: IntArray, times: IntArray) -> IntArray:
     return place
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _spread(values: AnyArray, place: IntArray, size: int, to_the_paisa: bool) -> FloatArray:
     """Write each value, rounded or not, at its place, and NaN between: places ascend."""
     flat = np.empty(size)
@@ -204,7 +204,7 @@ def _spread(values: AnyArray, place: IntArray, size: int, to_the_paisa: bool) ->
     return flat
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _per_row(values: AnyArray, place: IntArray, n_rows: int) -> FloatArray:
     per_row = np.full(n_rows, np.nan)
     unknown = n_rows

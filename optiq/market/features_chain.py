@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.context import Context
 from optiq.market.counts import NOT_A_COUNT, growth_near, units, units_near
 from optiq.market.feature_day import FeatureDay, Values, value_at
@@ -83,7 +83,7 @@ def _wings(day: FeatureDay) -> tuple[FloatArray, FloatArray]:
     return put, call
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def wing_iv(
     iv: FloatArray,
     delta: FloatArray,
@@ -146,7 +146,7 @@ def _positions(day: FeatureDay) -> Values:
     }
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def max_pain(oi: FloatArray, pairs: StrikePairs, first: IntArray, near: IntArray) -> FloatArray:
     """Return (n_rows,) the strike at which all options together pay out least; NaN without oi.
 
@@ -176,7 +176,7 @@ def max_pain(oi: FloatArray, pairs: StrikePairs, first: IntArray, near: IntArray
     return strike
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def net_gamma(
     gamma: FloatArray, oi: FloatArray, pairs: StrikePairs, first: IntArray, near: IntArray
 ) -> tuple[FloatArray, IntArray]:

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from optiq.market.black76_functions import polynomial_log
+from optiq.market.compiling import compiled
 from optiq.market.counts import NOT_A_COUNT, relative_change, units
 from optiq.market.feature_day import NO_ROW, FeatureDay, Values, value_at
 from optiq.market.parity import ABSENT, StrikePairs, quoted_price
@@ -101,7 +101,7 @@ def prices(day: FeatureDay, contract: IntArray, row: IntArray) -> FloatArray:
     return price
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _prices(
     last: FloatArray,
     bid: FloatArray,
@@ -118,7 +118,7 @@ def _prices(
     return price
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def logarithm(values: FloatArray) -> FloatArray:
     """Return the natural logarithm, the same bits wherever a value stands; NaN unless positive."""
     logs = np.full(len(values), math.nan)
@@ -128,7 +128,7 @@ def logarithm(values: FloatArray) -> FloatArray:
     return logs
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def logarithms_of_units(
     quantity: FloatArray, expiry_index: IntArray, wanted: BoolArray
 ) -> FloatArray:
@@ -143,7 +143,7 @@ def logarithms_of_units(
     return logs
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def spread_of_expiry(
     values: FloatArray, pairs: StrikePairs, first: IntArray, wanted: BoolArray
 ) -> tuple[FloatArray, FloatArray]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from optiq.market import contracts
 from optiq.market.black76 import LANES, N_VALUES, solve_lanes
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.market.parity import ABSENT, StrikePairs, forwards, quoted_price, strike_pairs
 from optiq.market.schema import GREEKS, MINUTES_PER_YEAR, AnyArray, FloatArray, TimeArray
@@ -71,7 +71,7 @@ def contract_major_quotes(panel: Panel) -> tuple[FloatArray, FloatArray, FloatAr
     return last, np.ascontiguousarray(panel.bid.T), np.ascontiguousarray(panel.ask.T)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def is_quoted(last: float, bid: float, ask: float, has_book: bool) -> bool:
     """Return whether any price of a contract is there."""
     if not math.isnan(last):
@@ -79,7 +79,7 @@ def is_quoted(last: float, bid: float, ask: float, has_book: bool) -> bool:
     return has_book and not (math.isnan(bid) and math.isnan(ask))
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def out_of_the_money_price(
     last: FloatArray,
     bid: FloatArray,
@@ -104,7 +104,7 @@ def out_of_the_money_price(
     return math.nan
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def price_quotes(
     last: FloatArray,
     bid: FloatArray,
@@ -150,7 +150,7 @@ def price_quotes(
     return solved
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def solve_and_scatter(
     work: FloatArray,
     n: int,

@@ -9,9 +9,9 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.market.read_only import read_only
 from optiq.market.schema import BoolArray, FloatArray, IntArray
@@ -234,7 +234,7 @@ class Book(NamedTuple):
         )
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def units(position: Any, order: Any, leg: int, given: Given) -> int:
     """Return the quantity of one leg of a position, in units."""
     quantity: int = position.lots * order.ratio[leg] * given.quotes.lot[order.legs[leg]]

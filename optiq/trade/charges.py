@@ -13,10 +13,10 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from optiq.errors import InputError, RuleError
 from optiq.market import tables
+from optiq.market.compiling import compiled
 from optiq.market.schema import FloatArray, IntArray
 
 BILLION = 1_000_000_000
@@ -116,7 +116,7 @@ def schedule(underlying: str, on: dt.date, broker: Broker = USUAL_BROKER) -> Sch
     return Schedule(underlying, on, broker.broker, _rates(fee, rows), tuple(rows.values()))
 
 
-@njit(cache=True)
+@compiled
 def line_billionths(premium_paise: int, side: int, rates: Rates) -> tuple[int, ...]:
     """Return an order's lines before GST, in billionths of a paisa, in the order of `LINES`.
 
@@ -135,14 +135,14 @@ def line_billionths(premium_paise: int, side: int, rates: Rates) -> tuple[int, .
     )
 
 
-@njit(cache=True)
+@compiled
 def gst_base(lines: tuple[int, ...]) -> int:
     """Return what GST is paid on: brokerage and the fees, never STT or stamp duty."""
     brokerage, _, exchange_txn, ipft, sebi, _ = lines
     return brokerage + exchange_txn + ipft + sebi
 
 
-@njit(cache=True)
+@compiled
 def order_charge_paise(premium_paise: int, side: int, rates: Rates) -> int:
     """Return the total charges of one executed order in paise, rounded half up once.
 
@@ -155,7 +155,7 @@ def order_charge_paise(premium_paise: int, side: int, rates: Rates) -> int:
     return whole + (hundredths + PERCENT * BILLION // 2) // (PERCENT * BILLION)
 
 
-@njit(cache=True)
+@compiled
 def leg_charge_paise(price_paise: int, quantity: int, freeze: int, side: int, rates: Rates) -> int:
     """Return what trading ``quantity`` units costs, in paise.
 
@@ -214,7 +214,7 @@ def line_totals(orders: tuple[IntArray, IntArray], schedule: Schedule) -> dict[s
     return dict(zip(LINES, _sums(premiums, sides, schedule.rates).tolist(), strict=True))
 
 
-@njit(cache=True)
+@compiled
 def _sums(premiums: IntArray, sides: IntArray, rates: Rates) -> FloatArray:
     sums = np.zeros(7)
     for k in range(len(premiums)):

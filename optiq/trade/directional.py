@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.market.schema import BoolArray, FloatArray, IntArray
 from optiq.trade.orders import ExitRule, Orders
@@ -30,7 +30,7 @@ def buy_at_the_money(
     )
 
 
-@njit(cache=True)
+@compiled
 def at_the_money(
     among: BoolArray, steps: FloatArray, right: IntArray, direction: FloatArray
 ) -> BoolArray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.trade.book import PAISE, Book, Given, Stage, Status, units
 from optiq.trade.charges import leg_charge_paise
 from optiq.trade.exits import TOLERANCE, Reason
@@ -26,7 +26,7 @@ MIN_BASIS_SHARE = 0.10
 """A package whose net premium is a smaller share of its gross has no basis for fractions."""
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def decide_entries(row: int, given: Given, book: Book) -> None:
     """Step 3: accept or refuse this row's orders, best first.
 
@@ -59,7 +59,7 @@ def decide_entries(row: int, given: Given, book: Book) -> None:
             status[heap[k]] = refused_by_book(orders[heap[k]], quotes.ts[row], given, book)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _accept_or_refuse(index: int, row: int, given: Given, book: Book) -> int:
     """Size one order while a slot is free, ask every limit, and accept it if none refuses."""
     order, now = given.orders[index], given.quotes.ts[row]
@@ -77,13 +77,13 @@ def _accept_or_refuse(index: int, row: int, given: Given, book: Book) -> int:
     return refusal
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _has_room(terms: Any, day: Any) -> bool:
     """Return whether any order at all could be accepted; if none can, their rank is idle."""
     return day.n_active < terms.max_open and day.accepted < terms.max_trades
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _accept(index: int, lots: int, need: float, given: Given, book: Book) -> None:
     day = book.day[0]
     position = book.active[day.n_active]
@@ -108,7 +108,7 @@ def _accept(index: int, lots: int, need: float, given: Given, book: Book) -> Non
     book.own[given.orders[index].strategy].accepted += 1
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def expire(position: Any, given: Given, book: Book) -> None:
     """Give up a pending entry; it no longer counts as accepted."""
     book.status[position.order] = Status.EXPIRED
@@ -116,7 +116,7 @@ def expire(position: Any, given: Given, book: Book) -> None:
     book.own[given.orders[position.order].strategy].accepted -= 1
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def try_entry(row: int, given: Given, book: Book, position: Any) -> bool:
     """Enter with all legs, expire, or wait; return whether the position stays."""
     quotes, terms = given.quotes, given.terms[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from numba import njit
+from optiq.market.compiling import compiled
 
 TOLERANCE = 1e-9
 """Slack of every comparison with a threshold, so that 0.15 is reached at 0.15."""
@@ -23,7 +23,7 @@ class Reason(IntEnum):
     RISK = 6
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def exit_reason(
     gain: float,
     peak: float,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.trade.book import PAISE, Book, Quotes, Records, quotes_of
 from optiq.trade.fills import (
@@ -71,7 +71,7 @@ def fills_of(
     return {"trade_id": ids, **columns, "strategy": names[columns["strategy"]]}
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _fill_in(quotes: Quotes, orders: Records, closed: Records, terms: Any, fills: Records) -> None:
     n = 0
     for trade in range(len(closed)):
@@ -103,12 +103,12 @@ def _fill_in(quotes: Quotes, orders: Records, closed: Records, terms: Any, fills
             )
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _rupees(paise: int) -> float:
     return np.nan if paise == NOT_EXECUTABLE else paise / PAISE
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _lost(quotes: Quotes, row: int, contract: int, side: int, paise: int) -> float:
     """Return what buying (+1) or selling (-1) at ``paise`` lost against the middle, in rupees."""
     half_paise = np.rint(HALF_PAISE * middle(quotes, row, contract))

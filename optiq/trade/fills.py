@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.schema import TICK_RUPEES
 from optiq.trade.book import PAISE, Quotes
 
@@ -59,13 +59,13 @@ class WalkSettings:
             raise ValueError(f"lots = {self.lots}; give 1 to {MOST_LOTS}")
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def is_two_sided(quotes: Quotes, row: int, contract: int) -> bool:
     """Return whether bid and ask are both quoted and not crossed."""
     return quotes.has_book and quotes.ask[row, contract] >= quotes.bid[row, contract]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def is_observed(quotes: Quotes, row: int, contract: int) -> bool:
     """Return whether ltp, bid or ask is quoted."""
     if not math.isnan(quotes.ltp[row, contract]):
@@ -75,7 +75,7 @@ def is_observed(quotes: Quotes, row: int, contract: int) -> bool:
     return not (math.isnan(quotes.bid[row, contract]) and math.isnan(quotes.ask[row, contract]))
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def mark(quotes: Quotes, row: int, contract: int, max_age_us: int) -> tuple[float, int]:
     """Return what one unit of a contract is worth at a row, in rupees, and the row that says so.
 
@@ -96,7 +96,7 @@ def mark(quotes: Quotes, row: int, contract: int, max_age_us: int) -> tuple[floa
     return value, source
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def against(price: float, side: int, slippage_ticks: int) -> int:
     """Return ``price`` after slippage, rounded to the tick against us, in paise.
 
@@ -107,13 +107,13 @@ def against(price: float, side: int, slippage_ticks: int) -> int:
     return max(1, int(whole)) * TICK_PAISE
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def with_half_spread(price: float, side: int, half_spread: float) -> float:
     """Return a last price moved against us by half a spread, at least one tick, in rupees."""
     return price + side * max(1.0 / TICKS_PER_RUPEE, half_spread * price)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def executable_paise(quotes: Quotes, row: int, contract: int, side: int, terms: Any) -> int:
     """Return what buying (+1) or selling (-1) one unit fills at, in paise, or ``NOT_EXECUTABLE``.
 
@@ -131,7 +131,7 @@ def executable_paise(quotes: Quotes, row: int, contract: int, side: int, terms: 
     return against(with_half_spread(last, side, terms.half_spread), side, terms.slippage_ticks)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def decision_price(quotes: Quotes, row: int, contract: int, side: int, terms: Any) -> float:
     """Return what one unit would trade at now, else its mark, in rupees; NaN without either."""
     paise = executable_paise(quotes, row, contract, side, terms)
@@ -141,7 +141,7 @@ def decision_price(quotes: Quotes, row: int, contract: int, side: int, terms: An
     return value
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def leaving_paise(quotes: Quotes, row: int, contract: int, side: int, terms: Any) -> int:
     """Return what one unit of a leg held at ``side`` leaves at, in paise, or ``NOT_EXECUTABLE``.
 
@@ -152,7 +152,7 @@ def leaving_paise(quotes: Quotes, row: int, contract: int, side: int, terms: Any
     return executable_paise(quotes, row, contract, -side, terms)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def middle(quotes: Quotes, row: int, contract: int) -> float:
     """Return the middle of a two-sided book, in rupees; NaN where the book is none.
 
@@ -166,7 +166,7 @@ def middle(quotes: Quotes, row: int, contract: int) -> float:
     return value
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def is_worthless(quotes: Quotes, row: int, contract: int, side: int) -> bool:
     """Return whether a leg can only be given up: bought (+1), no bid, an ask of a tick or two.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
+from optiq.market.compiling import compiled
 from optiq.trade.book import Quotes
 from optiq.trade.fills import NOT_EXECUTABLE, executable_paise, is_worthless
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def first_fill(
     quotes: Quotes, contract: int, side: int, leaving: bool, until_us: int, row: int, terms: Any
 ) -> tuple[int, int]:

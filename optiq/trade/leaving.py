@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit
-
+from optiq.market.compiling import compiled
 from optiq.trade.book import MICROSECONDS_PER_MINUTE, Book, Given, Stage, units
 from optiq.trade.charges import leg_charge_paise
 from optiq.trade.exits import Reason, exit_reason
@@ -19,7 +18,7 @@ from optiq.trade.fills import (
 from optiq.trade.orders import MAX_LEGS
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def decide_exits(row: int, given: Given, book: Book) -> None:
     """Step 2: ask the exit rule for each open position that is not leaving yet."""
     quotes, orders, terms = given.quotes, given.orders, given.terms[0]
@@ -44,7 +43,7 @@ def decide_exits(row: int, given: Given, book: Book) -> None:
             position.exit_decided_row = row
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def try_exit(row: int, given: Given, position: Any) -> None:
     """Leave with all legs at this row, or with none."""
     quotes, terms = given.quotes, given.terms[0]
@@ -60,7 +59,7 @@ def try_exit(row: int, given: Given, position: Any) -> None:
     position.exit_row = row
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def charge_exit(given: Given, position: Any) -> None:
     """Add the charges of the exit's orders to the position; a leg given up at 0.00 pays none."""
     order = given.orders[position.order]
@@ -75,7 +74,7 @@ def charge_exit(given: Given, position: Any) -> None:
             )
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def close(position: Any, given: Given, book: Book) -> None:
     """Book a position that has left: gross less charges, to the paisa."""
     day = book.day[0]
@@ -93,7 +92,7 @@ def close(position: Any, given: Given, book: Book) -> None:
     day.n_closed += 1
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def last_resort_paise(last: int, leg: int, given: Given, position: Any) -> int:
     """Return a leg's price after the last row: executable, else its last mark, else its entry."""
     quotes, terms = given.quotes, given.terms[0]

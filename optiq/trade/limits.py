@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from numba import njit
-
+from optiq.market.compiling import compiled
 from optiq.trade.book import PAISE, Book, Given, Status
 
 UNLIMITED = 2**31
@@ -87,7 +86,7 @@ class StrategyLimits:
                 raise ValueError(f"{name} = {value:g}; give 0 or more, or switch it off")
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def refused_at_once(order: Any, now: int, terms: Any, day: Any) -> int:
     """Return the refusal that needs no look at the book, or ``PENDING``.
 
@@ -102,7 +101,7 @@ def refused_at_once(order: Any, now: int, terms: Any, day: Any) -> int:
     return Status.PENDING
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def refused_by_book(order: Any, now: int, given: Given, book: Book) -> int:
     """Return the refusal that depends on the positions held, or ``PENDING``.
 
@@ -118,7 +117,7 @@ def refused_by_book(order: Any, now: int, given: Given, book: Book) -> int:
     return Status.PENDING
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def is_short_of_capital(need: float, given: Given, book: Book) -> bool:
     """Return whether ``need`` rupees exceed what is free; NaN, what has no price, always does."""
     if not given.terms[0].has_capital:
@@ -126,7 +125,7 @@ def is_short_of_capital(need: float, given: Given, book: Book) -> bool:
     return not need <= free_capital(given, book) + RUPEE_TOLERANCE
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def free_capital(given: Given, book: Book) -> float:
     """Return the rupees of the capital that nothing binds; NaN without a limit."""
     day = book.day[0]
@@ -136,7 +135,7 @@ def free_capital(given: Given, book: Book) -> float:
     return free
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def refused_by_own(strategy: int, need: float, now: int, given: Given, book: Book) -> int:
     """Return the refusal of a strategy's own limits, asked after the run's, or ``PENDING``."""
     limits, own = given.own[strategy], book.own[strategy]
@@ -158,7 +157,7 @@ def refused_by_own(strategy: int, need: float, now: int, given: Given, book: Boo
     return Status.PENDING
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def holds(contract: int, given: Given, book: Book) -> bool:
     """Return whether a position or pending order has this first contract."""
     for i in range(book.day[0].n_active):
@@ -167,7 +166,7 @@ def holds(contract: int, given: Given, book: Book) -> bool:
     return False
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def rests(contract: int, since: int, given: Given, book: Book) -> bool:
     """Return whether a position with this first contract filled its exit after ``since``."""
     for i in range(book.day[0].n_closed - 1, -1, -1):

@@ -13,10 +13,10 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from optiq.market import tables
 from optiq.market.black76 import time_values
+from optiq.market.compiling import compiled
 from optiq.market.schema import BoolArray, FloatArray, IntArray
 from optiq.trade.charges import is_about
 
@@ -102,7 +102,7 @@ def _rows_of(underlying: str) -> Mapping[str, tuple[tables.Row, ...]]:
     }
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def package_margin(
     side: IntArray,
     quantity: IntArray,
@@ -145,7 +145,7 @@ def package_margin(
     return Margin(scan, width, cost, exposure, expiry_day, total)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def scan_loss(
     side: IntArray,
     quantity: IntArray,
@@ -180,7 +180,7 @@ def scan_loss(
     return worst
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def scenarios(
     forward: FloatArray, volatility: FloatArray, rates: MarginRates
 ) -> tuple[FloatArray, FloatArray]:
@@ -199,7 +199,7 @@ def scenarios(
     return levels, volatilities
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def width_loss(
     side: IntArray, quantity: IntArray, strike: FloatArray, right: IntArray, same_expiry: bool
 ) -> float:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from optiq.market.compiling import compiled
 from optiq.trade.book import PAISE, Book, Given, Stage, Status
 from optiq.trade.exits import TOLERANCE
 from optiq.trade.fills import is_observed, mark
 from optiq.trade.orders import MAX_LEGS
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def mark_positions(row: int, given: Given, book: Book) -> None:
     """Step 1: mark every open position, leaving ones too."""
     quotes, orders, terms = given.quotes, given.orders, given.terms[0]
@@ -49,7 +48,7 @@ def mark_positions(row: int, given: Given, book: Book) -> None:
             position.open_pnl = open_pnl
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def day_profit(book: Book) -> float:
     """Return the day's realised net and open profit in rupees, as the loss limit counts them."""
     day = book.day[0]
@@ -59,7 +58,7 @@ def day_profit(book: Book) -> float:
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def judge_day(given: Given, book: Book) -> None:
     """Step 1, second half: end the day for good once too much is lost; cancel what is pending."""
     terms, day, active = given.terms[0], book.day[0], book.active
@@ -80,7 +79,7 @@ def judge_day(given: Given, book: Book) -> None:
             _judge_own_day(strategy, given, book)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _judge_own_day(strategy: int, given: Given, book: Book) -> None:
     """End the day of one strategy once it lost too much by itself; cancel what it has pending."""
     orders, day, active, own = given.orders, book.day[0], book.active, book.own[strategy]

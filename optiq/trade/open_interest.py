@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.market.schema import FloatArray, IntArray
 
@@ -43,12 +43,12 @@ def open_interest_then_and_now(
     return then, now
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _units(quantity: float) -> int:
     return int(np.rint(quantity))
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _by_side(
     oi: FloatArray, steps: FloatArray, right: IntArray, first: IntArray, strikes: int
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
@@ -64,7 +64,7 @@ def _by_side(
     return units[0], units[1], count[0], count[1]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _then_and_now(
     oi: FloatArray, steps: FloatArray, earlier: IntArray, first: IntArray, strikes: int
 ) -> tuple[IntArray, IntArray]:

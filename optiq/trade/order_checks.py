@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import DTypeLike
 
 from optiq.errors import StrategyError
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.market.schema import AnyArray, BoolArray, FloatArray, IntArray
 from optiq.trade.orders import MAX_LEGS, NO_LEG, Orders
@@ -106,7 +106,7 @@ def _check_arrays(name: str, orders: Orders) -> None:
             )
 
 
-@njit(cache=True)
+@compiled
 def _first_fault(
     row: IntArray,
     legs: IntArray,

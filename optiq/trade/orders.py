@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
-from numba import njit
 
 from optiq.errors import StrategyError
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.market.schema import AnyArray, BoolArray, FloatArray, IntArray
 
@@ -148,7 +148,7 @@ class Orders:
         return type(self)(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 
-@njit(cache=True)
+@compiled
 def _painted(mask: BoolArray, is_chain: BoolArray) -> tuple[IntArray, IntArray]:
     """Return row and column of each true cell of the chain rows, row by row."""
     n_rows, n_columns = mask.shape

@@ -6,8 +6,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.market.schema import BoolArray, FloatArray
 from optiq.trade.book import MICROSECONDS_PER_MINUTE, POSITION, Book, Given, Records, Stage
@@ -61,7 +61,7 @@ class Marks(NamedTuple):
         return cls(np.empty(shape), np.empty(shape, np.bool_), np.zeros(n_contracts, np.bool_))
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _walk_each(given: Given, book: Book, marks: Marks, result: Any) -> None:
     day, n_rows = book.day[0], len(given.quotes.ts)
     for i in range(len(given.orders)):
@@ -96,7 +96,7 @@ def _walk_each(given: Given, book: Book, marks: Marks, result: Any) -> None:
             result[i].position = book.closed[0]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _next_to_walk(start: int, given: Given, position: Any, marks: Marks) -> int:
     """Return the first row from ``start`` on that a position of one leg must be walked through.
 
@@ -125,7 +125,7 @@ def _next_to_walk(start: int, given: Given, position: Any, marks: Marks) -> int:
     return max(start, len(ts) - 1)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _find_marks(contract: int, given: Given, marks: Marks) -> None:
     quotes, max_age_us = given.quotes, given.terms[0].max_quote_age_us
     for row in range(len(quotes.ts)):

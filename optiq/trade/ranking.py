@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit
-
+from optiq.market.compiling import compiled
 from optiq.market.schema import IntArray
 from optiq.trade.book import Quotes, Records
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def outranks(i: int, j: int, orders: Records, quotes: Quotes, spot: float) -> bool:
     """Return whether order ``i`` is decided before order ``j`` of the same row.
 
@@ -35,7 +34,7 @@ def outranks(i: int, j: int, orders: Records, quotes: Quotes, spot: float) -> bo
     return _contract_outranks(one, other, a, b, quotes)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _contract_outranks(one: Any, other: Any, a: int, b: int, quotes: Quotes) -> bool:
     if quotes.strike[a] != quotes.strike[b]:
         return quotes.strike[a] < quotes.strike[b]
@@ -48,14 +47,14 @@ def _contract_outranks(one: Any, other: Any, a: int, b: int, quotes: Quotes) -> 
     return one.index < other.index
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def heapify(heap: IntArray, size: int, orders: Records, quotes: Quotes, spot: float) -> None:
     """Make the first ``size`` order numbers a heap with the best on top."""
     for start in range(size // 2 - 1, -1, -1):
         _sink(heap, start, size, orders, quotes, spot)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def pop(heap: IntArray, size: int, orders: Records, quotes: Quotes, spot: float) -> int:
     """Take the best order off a heap of ``size``."""
     best = heap[0]
@@ -64,7 +63,7 @@ def pop(heap: IntArray, size: int, orders: Records, quotes: Quotes, spot: float)
     return best
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _sink(
     heap: IntArray, start: int, size: int, orders: Records, quotes: Quotes, spot: float
 ) -> None:

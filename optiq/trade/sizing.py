@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 
 from optiq.errors import InputError
+from optiq.market.compiling import compiled
 from optiq.market.pricing import MICROSECONDS_PER_YEAR
 from optiq.market.schema import FloatArray
 from optiq.trade.book import PAISE, Book, Given
@@ -63,7 +63,7 @@ def require_capital(sizing: Sizing, capital: float | None) -> None:
         )
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def size(row: int, order: Any, given: Given, book: Book) -> tuple[int, float]:
     """Return the lots of an order decided at a row, and what they bind in rupees.
 
@@ -88,7 +88,7 @@ def size(row: int, order: Any, given: Given, book: Book) -> tuple[int, float]:
     return int(whole), whole * bound
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def decision_prices(row: int, order: Any, given: Given) -> FloatArray:
     """Return (4,) rupees a unit of each leg would trade at now, else its mark, else NaN."""
     prices = np.full(MAX_LEGS, np.nan)
@@ -100,7 +100,7 @@ def decision_prices(row: int, order: Any, given: Given) -> FloatArray:
     return prices
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _risk_of_one_lot(order: Any, prices: FloatArray, bound: float, given: Given) -> float:
     """Return what one lot loses at the stop; without a stop, what it binds."""
     if math.isnan(order.stop):
@@ -113,13 +113,13 @@ def _risk_of_one_lot(order: Any, prices: FloatArray, bound: float, given: Given)
     return order.stop * abs(basis)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def sells(order: Any) -> bool:
     """Return whether any leg is sold."""
     return bool((order.side < 0).any())  # 0 where there is no leg
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def bound_by_one_lot(row: int, order: Any, prices: FloatArray, given: Given, book: Book) -> float:
     """Return the premium one lot of an order pays, or its margin where a leg is sold, in rupees."""
     if sells(order):
@@ -131,7 +131,7 @@ def bound_by_one_lot(row: int, order: Any, prices: FloatArray, given: Given, boo
     return premium
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _margin_of_one_lot(row: int, order: Any, prices: FloatArray, given: Given, book: Book) -> float:
     quotes, risk = given.quotes, given.risk
     legs = order.legs[order.legs >= 0]

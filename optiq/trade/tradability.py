@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from optiq.market.asked_once import asked_once
+from optiq.market.compiling import compiled
 from optiq.market.moneyness import (
     first_row_of_expiry,
     nearest_expiry,
@@ -86,7 +86,7 @@ def _mask(
     return mask
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _tradable(
     ltp: FloatArray,
     bid: FloatArray,

@@ -11,8 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from numba import njit
-
+from optiq.market.compiling import compiled
 from optiq.market.panel import Panel
 from optiq.trade.book import Book, Given, Records, Rules, Stage, quotes_of
 from optiq.trade.charges import Rates
@@ -97,7 +96,7 @@ def walk_day(
     return walk.book
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def advance_rows(a: int, b: int, given: Given, book: Book) -> None:
     """Walk the rows [a, b)."""
     quotes, orders, day = given.quotes, given.orders, book.day[0]
@@ -115,7 +114,7 @@ def advance_rows(a: int, b: int, given: Given, book: Book) -> None:
         day.rows = row + 1
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _fill(row: int, given: Given, book: Book) -> None:
     """Step 4: fill exits, then entries, at the first row late enough that can."""
     quotes, terms = given.quotes, given.terms[0]
@@ -142,7 +141,7 @@ def _fill(row: int, given: Given, book: Book) -> None:
     day.n_active = kept
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def finish_day(given: Given, book: Book) -> None:
     """Expire what is pending and close what is open, leg by leg, at the last row walked."""
     orders, day, active = given.orders, book.day[0], book.active

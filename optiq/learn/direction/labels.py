@@ -20,10 +20,10 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from optiq.errors import InputError
 from optiq.learn.direction.width import Outlook, WidthLaw, outlook_of
+from optiq.market.compiling import compiled
 from optiq.market.context import Context
 from optiq.market.feature_day import FeatureDay
 from optiq.market.panel import Panel
@@ -185,7 +185,7 @@ def _microseconds(times: AnyArray) -> AnyArray:
     return times.astype("datetime64[us]").astype(np.int64)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _start(ts: IntArray, row: int, from_us: int) -> int:
     """Return the first row that an order of ``row`` could fill on; the number of rows if none."""
     while row < len(ts) and ts[row] < from_us:
@@ -193,7 +193,7 @@ def _start(ts: IntArray, row: int, from_us: int) -> int:
     return row
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _variance_after(
     forward: FloatArray,
     near: IntArray,
@@ -221,7 +221,7 @@ def _variance_after(
     return moved
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _labels(
     forward: FloatArray,
     near: IntArray,

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from optiq.learn.intervals import Statistic, session_bounds
 from optiq.learn.measured import Evidence, Measured
 from optiq.learn.validate import Interval, interval, mean_interval
+from optiq.market.compiling import compiled
 from optiq.market.schema import AnyArray, BoolArray, FloatArray, IntArray, TimeArray
 
 TOP = 10
@@ -258,7 +258,7 @@ def _or_none(bound: float) -> float | None:
     return None if np.isnan(bound) else bound
 
 
-@njit(cache=True)
+@compiled
 def _pairs(chance: FloatArray, won: BoolArray, session: IntArray, n_sessions: int) -> FloatArray:
     """Return (n_sessions, n_sessions) how often a winner of one outranks a loser of the other.
 

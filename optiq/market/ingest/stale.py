@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 
+from optiq.market.compiling import compiled
 from optiq.market.day_arrays import Grid
 from optiq.market.schema import AnyArray, BoolArray, FloatArray, IntArray
 
@@ -81,7 +81,7 @@ def _older_rows(volume: FloatArray) -> BoolArray:
     return older
 
 
-@njit(cache=True)
+@compiled
 def _compare(later: FloatArray, earlier: FloatArray) -> int:
     """Return whether the later snapshot's volumes are older, the same or newer on balance."""
     balance = 0
@@ -93,7 +93,7 @@ def _compare(later: FloatArray, earlier: FloatArray) -> int:
     return NEWER if balance > 0 else OLDER if balance < 0 else SAME
 
 
-@njit(cache=True)
+@compiled
 def _comparisons(volume: FloatArray) -> IntArray:
     """Return (later, earlier): how each snapshot compares with each before it."""
     n_rows = len(volume)
