@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from optiq.market.compiling import compiled
-from optiq.market.paisa import rounded
+from optiq.market.paisa import to_paisa
 from optiq.market.schema import AnyArray, FloatArray, IntArray, TimeArray
 
 Columns = dict[str, AnyArray]
@@ -198,7 +198,7 @@ def _spread(values: AnyArray, place: IntArray, size: int, to_the_paisa: bool) ->
     for i in range(len(values)):
         flat[at : place[i]] = np.nan
         at = place[i]
-        flat[at] = rounded(values[i]) if to_the_paisa else values[i]
+        flat[at] = to_paisa(values[i]) if to_the_paisa else values[i]
         at += 1
     flat[at:] = np.nan
     return flat
