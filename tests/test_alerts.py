@@ -96,14 +96,16 @@ def wrote(path: Path, body: str = "") -> str:
 def test_a_program_gets_json_and_variables_but_no_shell_and_no_token(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "out.json"
-    environ = {"PATH": "/bin", "UPSTOX_ACCESS_TOKEN": SECRET, "NOTIFY_SOCKET": "@x", "HOME": "/h"}
-    program = target_of(f"exec:{script(tmp_path, wrote(out))} '; touch pwned'", environ)
+    hidden = {"UPSTOX_ACCESS_TOKEN": SECRET, "NOTIFY_SOCKET": "@x", "HOOK": SECRET}
+    command = f"exec:{script(tmp_path, wrote(out))} '; touch pwned'"
+    beside = [command, "webhook:env:HOOK"]
+    program = target_of(command, {"PATH": "/bin", "HOME": "/h", **hidden}, beside)
     program.deliver(ALERT)
     told = json.loads(out.read_text())
     assert told["stdin"] == {"id": "s:7:1", "kind": "entry", "text": ALERT.text, "row": 7}
     own = {name: told["environ"][f"OPTIQ_ALERT_{name}"] for name in ("KIND", "ID", "TEXT")}
     assert own == {"KIND": "entry", "ID": "s:7:1", "TEXT": ALERT.text}
-    assert not {"UPSTOX_ACCESS_TOKEN", "NOTIFY_SOCKET"} & set(told["environ"])
+    assert not set(hidden) & set(told["environ"])
     assert not (tmp_path / "pwned").exists()
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from optiq.run.alerts import Alerts
 
 PATIENCE_S = 30.0
-ENV = "webhook:env:"
 
 
 def alerts_to(targets: Sequence[str], *, is_cron: bool = False) -> Alerts:
@@ -29,7 +28,7 @@ def alerts_to(targets: Sequence[str], *, is_cron: bool = False) -> Alerts:
     found: list[Target] = []
     for target in targets:
         try:
-            found.append(target_of(target))
+            found.append(target_of(target, beside=targets))
         except InputError as error:
             if not is_cron:
                 raise
@@ -39,11 +38,14 @@ def alerts_to(targets: Sequence[str], *, is_cron: bool = False) -> Alerts:
 
 def unheard_by_cron(targets: Sequence[str]) -> list[str]:
     """Return what to do about targets that name a variable, which cron does not know."""
-    names = [one.removeprefix(ENV) for one in targets if one.startswith(ENV)]
+    from optiq.run.alerts import BY_VARIABLE
+
     return [
-        f"evening.alert {ENV}{name}: cron starts without your environment; write {name}=... "
+        f"evening.alert {target}: cron starts without your environment; write "
+        f"{target.removeprefix(BY_VARIABLE)}=... "
         "at the top of the crontab (crontab -e), or into the unit (systemctl --user edit)"
-        for name in names
+        for target in targets
+        if target.startswith(BY_VARIABLE)
     ]
 
 

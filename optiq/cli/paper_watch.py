@@ -76,7 +76,7 @@ def alerts_of(targets: Sequence[str], kinds: str | None) -> Alerts:
     if kinds is not None and not targets:
         raise InputError("--alert-on without --alert", "say whom to tell")
     wanted = KINDS if kinds is None else [kind.strip() for kind in kinds.split(",")]
-    return Alerts([target_of(target) for target in targets], wanted)
+    return Alerts([target_of(target, beside=targets) for target in targets], wanted)
 
 
 @contextmanager

@@ -33,6 +33,8 @@ KINDS = ("entry", "exit", "fault", "limit", "end")
 ROOM = 256
 """Alerts that may wait for one target; more are counted as failed."""
 TRIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 3, 0.5, 10.0
+BY_VARIABLE = "webhook:env:"
+"""Before the name of a variable that holds a web address."""
 WITHHELD = {*dhan.VARIABLES, *upstox.VARIABLES, "NOTIFY_SOCKET"}
 """Variables that a program which only hears of trades does not get."""
 
@@ -143,14 +145,18 @@ class Webhook:
         raise trouble
 
 
-def target_of(text: str, environ: Mapping[str, str] = os.environ) -> Target:
+def target_of(
+    text: str, environ: Mapping[str, str] = os.environ, beside: Sequence[str] = ()
+) -> Target:
     """Return the target that ``exec:COMMAND``, ``webhook:URL`` or ``webhook:env:NAME`` names.
 
-    The last takes the address from a variable: what stands in a command, any user can list.
+    The last takes the address from a variable: what stands in a command, any user can list. A
+    program does not get the variables that the targets ``beside`` it name.
     """
     kind, _, rest = text.partition(":")
     if kind == "exec":
-        return Program(rest, environ)
+        secrets = {one.removeprefix(BY_VARIABLE) for one in beside if one.startswith(BY_VARIABLE)}
+        return Program(rest, {n: value for n, value in environ.items() if n not in secrets})
     if kind != "webhook":
         raise InputError(f"--alert {kind}: is no way to tell", "give exec:COMMAND or webhook:URL")
     if rest.startswith("env:"):
