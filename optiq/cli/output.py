@@ -99,7 +99,7 @@ def progress(
     )
     screen = Console(stderr=True)
     if nothing_is_compiled_yet():
-        screen.print("[dim]First run of this version: compiling takes up to half a minute.[/dim]")
+        screen.print("[dim]First run of this version: compiling takes up to a minute.[/dim]")
     with bars.Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda amount: bar.update(task, advance=amount)
