@@ -17,7 +17,7 @@ from optiq.errors import EvidenceError, MissingDataError
 from optiq.learn.drift.day import NAMES
 from optiq.learn.drift.days import FIELDS, chosen, drift
 from optiq.learn.drift.reference import Reference
-from optiq.learn.drift.sample import BAND, CONTRACT_NAMES, DaySample, sample
+from optiq.learn.drift.sample import BAND, CONTRACT_NAMES, MARKET_NAMES, DaySample, sample
 from optiq.learn.drift.scores import Serving, chosen_unseen, score_drift, scores_in
 from optiq.learn.drift.statistics import FLOOR, psi
 from optiq.learn.evening.manifest import Manifest
@@ -132,6 +132,22 @@ def test_half_a_standard_deviation_is_found_over_twenty_sessions(reference, samp
     rows = np.concatenate([day.contract[:, column] for day in samples[:TRAINED]])
     shifted = [with_contract(day, column, 0.5 * np.nanstd(rows)) for day in samples[TRAINED:][:20]]
     assert feature in moved(reference, *shifted)
+
+
+@pytest.mark.parametrize("feature", ["return_15m", "return_60m", "smile_curvature"])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_feature_of_the_market_is_found_given_the_others(reference, samples, feature, sign):
+    """Sessions differ among themselves by more than that: alone it would not be."""
+    column = MARKET_NAMES.index(feature)
+    rows = np.concatenate([day.market[:, column] for day in samples[:TRAINED]])
+    step = sign * 0.5 * np.nanstd(rows) * (np.arange(len(MARKET_NAMES)) == column)
+    after = samples[TRAINED:][:20]
+    said = {
+        m.feature: m
+        for m in reference.compare([replace(day, market=day.market + step) for day in after])
+    }
+    assert said[feature].lately == f"{'higher' if sign > 0 else 'lower'} given the others"
+    assert max(said.values(), key=lambda m: m.excess).feature == feature
 
 
 def with_contract(day: DaySample, column: int, shift: float) -> DaySample:

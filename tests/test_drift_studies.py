@@ -18,7 +18,13 @@ from test_drift import DAMAGES, moved, planted
 from optiq.learn.drift.day import NAMES, Day
 from optiq.learn.drift.days import FIELDS
 from optiq.learn.drift.reference import LEAST_TREND, TREND_SESSIONS, Reference
-from optiq.learn.drift.sample import CONTRACT_NAMES, MARKET_NAMES, DaySample, sample
+from optiq.learn.drift.sample import (
+    CONTRACT_NAMES,
+    LEVEL_NAMES,
+    MARKET_NAMES,
+    DaySample,
+    sample,
+)
 from optiq.learn.drift.scores import LEAST_UNSEEN, scores_in
 from optiq.learn.scorer.fit import FitSettings
 from optiq.learn.scorer.model import Question, ScorerModel, trained
@@ -30,10 +36,10 @@ from optiq.market.simulated_store import store_simulation
 from optiq.market.store import Store
 from optiq.trade.orders import ExitRule
 
-MARKETS = (41, 42, 43, 44)
+MARKETS = (61, 62, 63, 64)
 ORDINARY = 200
 """Days of each market that are judged, over less than a year."""
-LONGEST = 100
+LONGEST = 200
 RENEWED = 5
 """Sessions after which a reference is learnt anew."""
 DAMAGED = 50
@@ -41,6 +47,20 @@ DAMAGED = 50
 LEARNT = 40
 """Sessions that the scorer has seen."""
 ALARMS, FOUND = 0.02, 0.99
+SHIFTED = (*CONTRACT_NAMES, *MARKET_NAMES)
+EXPLAINED = (
+    "return_5m",
+    "return_15m",
+    "return_60m",
+    "realised_vol_session",
+    "realised_vol_30m",
+    "atm_iv_change_15m",
+    "call_oi_flow_15m",
+    "put_oi_flow_15m",
+    "vwap_distance",
+    "minutes_to_close",
+)
+"""The market's features that the others of a session say enough of, after `LONGEST` sessions."""
 
 
 @dataclass(frozen=True)
@@ -95,62 +115,79 @@ def evenings(usual: Reference, days: list[DaySample], place: int) -> list[Day]:
     return [usual.day(day) for day in days[place : place + TREND_SESSIONS + RENEWED - 1]]
 
 
-def judged(days: list[DaySample], n_trained: int) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Return what is said of ordinary days, of young ones, and which shifts are found.
+def judged(
+    days: list[DaySample], n_trained: int
+) -> tuple[BoolArray, BoolArray, BoolArray, BoolArray]:
+    """Return what is said of ordinary days, of young ones, and which shifts are found and first.
 
     (ORDINARY, n_features, 2), each day 20 to 24 sessions after those it is compared with;
-    (ORDINARY / RENEWED, n_features, 2), each five sessions after; and (as many, n_contract +
-    n_market).
+    (ORDINARY / RENEWED, n_features, 2), each five sessions after; and twice (as many, n_shifted).
     """
-    ordinary, young, found = [], [], []
+    ordinary, young, found, first = [], [], [], []
     for place in range(LONGEST, LONGEST + ORDINARY, RENEWED):
-        learnt, after = days[place - n_trained : place], days[place : place + TREND_SESSIONS]
+        learnt = days[place - n_trained : place]
         usual = Reference(learnt)
         now = evenings(usual, days, place)
         ordinary += [told(usual, now[late:][:TREND_SESSIONS]) for late in range(RENEWED)]
         young.append(told(usual, now[:LEAST_TREND]))
-        shifts = half_shifted(after, learnt, 1 if place % 2 else -1)
-        names = [moved(usual, *shifted) for shifted in shifts]
-        found.append(
-            [name in names[name in MARKET_NAMES] for name in (*CONTRACT_NAMES, *MARKET_NAMES)]
-        )
-    return np.array(ordinary), np.array(young), np.array(found)
+        sign = 1 if place % 2 else -1
+        shifted = [usual.day(d) for d in half_shifted(days[place:][:TREND_SESSIONS], learnt, sign)]
+        named = [named_alone(usual, now, shifted, name) for name in SHIFTED]
+        found.append([name in names for name, names in zip(SHIFTED, named, strict=True)])
+        first.append([name in names[:1] for name, names in zip(SHIFTED, named, strict=True)])
+    return np.array(ordinary), np.array(young), np.array(found), np.array(first)
 
 
-def half_shifted(
-    days: list[DaySample], learnt: list[DaySample], sign: int
-) -> tuple[list[DaySample], list[DaySample]]:
-    """Return sessions whose contracts lie half a deviation of the training rows elsewhere.
-
-    And sessions whose market does.
-    """
+def half_shifted(days: list[DaySample], learnt: list[DaySample], sign: int) -> list[DaySample]:
+    """Return sessions whose features lie half a deviation of the training rows elsewhere."""
     contract, market = (
         sign * 0.5 * np.nanstd(np.concatenate([getattr(day, part) for day in learnt]), axis=0)
         for part in ("contract", "market")
     )
-    return (
-        [replace(day, contract=day.contract + contract) for day in days],
-        [replace(day, market=day.market + market) for day in days],
-    )
+    return [
+        replace(day, contract=day.contract + contract, market=day.market + market) for day in days
+    ]
+
+
+def named_alone(
+    usual: Reference, ordinary: Sequence[Day], shifted: Sequence[Day], feature: str
+) -> list[str]:
+    """Return what moved, farthest first, where only one feature of the sessions is shifted."""
+    f = NAMES.index(feature)
+    mixed = [with_feature(*pair, f) for pair in zip(ordinary, shifted, strict=False)]
+    moved = [m for m in usual.judge(mixed) if m.is_alarm or m.is_trend]
+    return [m.feature for m in sorted(moved, key=lambda m: m.excess, reverse=True)]
+
+
+def with_feature(day: Day, other: Day, f: int) -> Day:
+    """Return a session with one feature of another."""
+    parts = {}
+    for part in ("level", "median", "missing", "counts"):
+        parts[part] = getattr(day, part).copy()
+        parts[part][f] = getattr(other, part)[f]
+    return replace(day, **parts)
 
 
 @pytest.mark.study
-@pytest.mark.parametrize("n_trained", [60, LONGEST])
+@pytest.mark.parametrize("n_trained", [60, 100, LONGEST])
 def test_false_alarms_and_shifts_found_feature_by_feature(markets, write_study, n_trained):
     """Each ordinary day beside the sessions before it, as the command compares."""
     said = [judged(market.days, n_trained) for market in markets]
-    ordinary, young, found = (np.stack(part) for part in zip(*said, strict=True))
+    ordinary, young, *shifts = (np.stack(part) for part in zip(*said, strict=True))
     by_market = ordinary.mean(axis=1)
     rates, worst = by_market.mean(axis=0), by_market.max(axis=0)
-    soon, shares = young.mean(axis=(0, 1)), found.mean(axis=(0, 1))
-    names = (*CONTRACT_NAMES, *MARKET_NAMES)
-    shown = {name: f"{share:.3f}" for name, share in zip(names, shares, strict=True)}
+    soon = young.mean(axis=(0, 1))
+    found, first = (
+        dict(zip(SHIFTED, part.mean(axis=(0, 1)).tolist(), strict=True)) for part in shifts
+    )
     columns = np.column_stack([rates[:, 0], worst[:, 0], rates[:, 1], worst[:, 1], soon[:, 1]])
     figures = {
         name: [f"{share:.4f}" for share in row] for name, row in zip(NAMES, columns, strict=True)
     }
-    in_order = sorted(NAMES, key=lambda name: name not in CONTRACT_NAMES)
-    rows = [(name, *figures[name], shown.get(name, "")) for name in in_order]
+    told_of = {name: [f"{part[name]:.3f}" for part in (found, first)] for name in SHIFTED}
+    rows = [
+        (name, *figures[name], *told_of.get(name, ["", ""])) for name in (*SHIFTED, *LEVEL_NAMES)
+    ]
     write_study(
         f"drift-{n_trained}-sessions",
         f"{ordinary.shape[0] * ORDINARY} ordinary simulated days: {ORDINARY} of each of the "
@@ -160,10 +197,10 @@ def test_false_alarms_and_shifts_found_feature_by_feature(markets, write_study, 
         f"{rates[:, 1].mean():.4f} of the last twenty sessions together; the worst is the worst "
         f"of the {len(markets)} markets alone. Lately, after {LEAST_TREND} sessions: the first "
         f"{LEAST_TREND} of each renewal, {young.shape[0] * young.shape[1]} times a feature. A "
-        "shift of half a standard deviation of the rows over 20 sessions, "
-        f"{found.shape[0] * found.shape[1]} times a feature, up and down by turns; those of the "
-        "market, of which a row has one, differ by as much from session to session. Levels were "
-        "not shifted.",
+        "shift of one feature by half a standard deviation of its rows over 20 sessions, "
+        f"{young.shape[0] * young.shape[1]} times a feature, up and down by turns: how often it "
+        "is named, and how often as what moved farthest. The market's own features, of which a "
+        "row has one, differ by as much from session to session. Levels were not shifted.",
         [
             "feature",
             "false alarms a day",
@@ -172,11 +209,13 @@ def test_false_alarms_and_shifts_found_feature_by_feature(markets, write_study, 
             "worst market",
             "lately, after five sessions",
             "shifts found",
+            "and named first",
         ],
         rows,
     )
     loud = [name for name, rate in zip(NAMES, rates, strict=True) if rate.max() > ALARMS]
-    missed = [name for name in CONTRACT_NAMES if float(shown[name]) < FOUND]
+    expected = (*CONTRACT_NAMES, *(EXPLAINED if n_trained == LONGEST else ()))
+    missed = [name for name in expected if found[name] < FOUND]
     assert (loud, missed) == ([], [])
 
 
@@ -224,7 +263,7 @@ def test_what_a_source_gets_wrong_is_found_at_once(markets, write_study):
 def test_false_alarms_and_shifts_found_in_scores(markets, write_study):
     """A scorer of the first sessions; from the day it serves, each day as the command compares."""
     rows = []
-    for usual in (LEAST_UNSEEN, 20, 40, 80):
+    for usual in (LEAST_UNSEEN, 20, 40, 80, LONGEST):
         said = [scores_judged(market.days[LEARNT:], usual) for market in markets]
         ordinary, up, down = (np.stack(part) for part in zip(*said, strict=True))
         by_market = ordinary.mean(axis=1)

@@ -17,9 +17,10 @@ from optiq.cli.options import (
     StoreOption,
     UnderlyingOption,
 )
+from optiq.learn.drift import SESSIONS
 
 if TYPE_CHECKING:
-    from optiq.learn.drift.reference import Moved
+    from optiq.learn.drift.moved import Moved
     from optiq.learn.drift.scores import ScoreDrift
 
 SessionsOption = Annotated[
@@ -31,7 +32,7 @@ SessionsOption = Annotated[
 def drift(
     date: DateOption = None,
     underlying: UnderlyingOption = "NIFTY",
-    sessions: SessionsOption = 100,
+    sessions: SessionsOption = SESSIONS,
     store: StoreOption = STORE,
     models: ModelsOption = MODELS,
     config: ConfigOption = None,
@@ -82,6 +83,7 @@ def _told(moved: Moved) -> dict[str, Any]:
         **dataclasses.asdict(moved),
         "is_alarm": moved.is_alarm,
         "is_trend": moved.is_trend,
+        "lately": moved.lately or None,
     }
 
 

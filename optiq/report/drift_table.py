@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from optiq.learn.drift.days import Drift
-from optiq.learn.drift.reference import Moved
 
 ORDINARY = 0.003
 """How often an ordinary simulated day alarmed, feature by feature, itself or the last sessions."""
@@ -33,7 +32,7 @@ def show_drift(screen: Console, found: Drift, underlying: str) -> None:
         table.add_row(
             moved.feature,
             f"[yellow]{moved.part}[/yellow]" if moved.is_alarm else "ordinary",
-            f"[yellow]{_direction(moved)}[/yellow]" if moved.is_trend else "ordinary",
+            f"[yellow]{moved.lately}[/yellow]" if moved.is_trend else "ordinary",
             _number(moved.now),
             _number(moved.usual),
             f"{moved.excess:.1f}",
@@ -41,7 +40,8 @@ def show_drift(screen: Console, found: Drift, underlying: str) -> None:
     screen.print(table)
     screen.print(
         f"[dim]Of {many} compared, an ordinary day moves about {many * ORDINARY:.1f} by chance; "
-        f"lately: the last {len(found.recent)} sessions together.[/dim]"
+        f"lately: the last {len(found.recent)} sessions together; given the others: than the "
+        "other features of the same sessions make likely.[/dim]"
     )
 
 
@@ -57,10 +57,6 @@ def _scores(found: Drift) -> str:
         f"Scores of scorer {told.version} against the {len(told.unseen)} sessions {unseen}, "
         "the first that it had not seen"
     )
-
-
-def _direction(moved: Moved) -> str:
-    return "higher" if moved.trend > 0 else "lower"
 
 
 def _number(value: float) -> str:

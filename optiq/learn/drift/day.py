@@ -28,8 +28,10 @@ LOGGED = (
     "oi_put_call_ratio",
     "volume_put_call_ratio",
     "days_to_expiry",
+    "vega_per_premium",
+    "relative_spread",
 )
-"""The market's features that are positive and move by factors: compared in their logarithms."""
+"""Features that are positive and move by factors: compared in their logarithms."""
 
 Group = tuple[FloatArray, IntArray]
 """Values (n, features) that share their rows, and the bucket of each row."""
@@ -40,18 +42,18 @@ def features_in(sample: DaySample) -> list[Group]:
     """Return the groups of `NAMES`: the market's features, the contracts', the levels."""
     known = sample.bucket >= 0
     return [
-        (_logged(sample.market), np.zeros(len(sample.market), np.int64)),
-        (sample.contract[known], sample.bucket[known]),
+        (_logged(sample.market, MARKET_NAMES), np.zeros(len(sample.market), np.int64)),
+        (_logged(sample.contract[known], CONTRACT_NAMES), sample.bucket[known]),
         (sample.levels[None], np.zeros(1, np.int64)),
     ]
 
 
-def _logged(market: FloatArray) -> FloatArray:
-    """Return the market's features with the logarithms of `LOGGED`, NaN where there is none."""
-    by_factors = np.isin(MARKET_NAMES, LOGGED)
+def _logged(values: FloatArray, names: Sequence[str]) -> FloatArray:
+    """Return features (n, n_features) with the logarithms of `LOGGED`, NaN where there is none."""
+    by_factors = np.isin(names, LOGGED)
     with np.errstate(all="ignore"):
-        logs = np.log(market[:, by_factors])
-    changed = market.copy()
+        logs = np.log(values[:, by_factors])
+    changed = values.copy()
     changed[:, by_factors] = np.where(np.isfinite(logs), logs, np.nan)
     return changed
 

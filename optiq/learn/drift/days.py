@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from optiq.errors import MissingDataError
-from optiq.learn.drift.reference import TREND_SESSIONS, Moved, Reference
+from optiq.learn.drift.moved import Moved
+from optiq.learn.drift.reference import TREND_SESSIONS, Reference
 from optiq.learn.drift.sample import DaySample, Score, sample
 from optiq.learn.drift.scores import ScoreDrift, Serving, chosen_unseen, score_drift
 from optiq.market.store import Store

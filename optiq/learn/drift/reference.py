@@ -10,20 +10,23 @@ of PSI (0.1 and 0.25 are by rote).
 The last sessions together have moved where their mean lies `TREND_ERRORS` standard errors from
 that of the training sessions. The contracts' features are first freed of the market they follow
 (`following`), and the error has in it what is unknown of that; the market's own features and
-the levels wander as volatility does, and theirs has in it how far they may have wandered.
+the levels wander as volatility does, and theirs has in it how far they may have wandered. Those
+are also compared with what the others of the same sessions make likely
+(`regression_adjustment`), and have moved beyond `ADJUSTED_ERRORS`.
 What a scorer said of the day's contracts is compared in the same way, with other sessions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from optiq.errors import EvidenceError
 from optiq.learn.drift.day import LOGGED, NAMES, Day, Groups, features_in, joined, scale_of, summary
-from optiq.learn.drift.following import causes_of, following
+from optiq.learn.drift.following import LEAST_TO_FOLLOW, causes_of, following
+from optiq.learn.drift.moved import PARTS, Moved
+from optiq.learn.drift.regression_adjustment import RegressionAdjustment
 from optiq.learn.drift.sample import CONTRACT_NAMES, LEVEL_NAMES, MARKET_NAMES, DaySample
 from optiq.learn.drift.statistics import (
     long_run_std,
@@ -36,63 +39,34 @@ from optiq.learn.drift.statistics import (
 )
 from optiq.market.schema import BoolArray, FloatArray
 
-BEYOND = 2.5
-"""How many times as bad as the worst training day, held out, is out of the ordinary.
+BEYOND = np.array([[2.5], [3.5], [2.5]])
+"""How many times as bad as the worst training day, held out, is out of the ordinary, of `PARTS`.
 
-One in sixty days is worse than sixty others by definition, and ten in calm before a storm.
+One in sixty days is worse than sixty others by definition, and ten in calm before a storm, in
+which the whole distribution of returns is another.
 """
 TREND_ERRORS = 4.5
 """Standard errors beyond which the last sessions together have moved.
 
 Measured, not deduced, on simulated markets (docs/studies, drift).
 """
+ADJUSTED_ERRORS = 3.5
+"""The same where a feature is compared with what the others make likely."""
+UNADJUSTED = "iv_rank"
+"""A rank among all sessions before goes with nothing for long: what it is a rank among grows."""
+EXPLAINING = tuple(name for name in (*MARKET_NAMES, *LEVEL_NAMES) if name != UNADJUSTED)
 TREND_SESSIONS = 20
 LEAST_TREND = 5
 """Sessions below which they are no trend yet, and each has its own alarm."""
 LAGS = 10
 IMMATERIAL = 0.02
 """Least standard error, in spreads of the rows: what moves less is not worth telling."""
+BENT = 0.35
+"""Spreads of the rows within which nothing is told given the others: lines are a little bent."""
 LEAST_SESSIONS = 10
 NEIGHBOURS = 20
-PARTS = ("level", "distribution", "missing")
 LEAST_WORST = np.array([[0.5], [0.05], [0.5]])
 """What each part may do on any day, however still the training days were."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What one feature of a day says.
-
-    ``score`` above ``threshold`` is an alarm of the day and ``part`` names which of `PARTS` it
-    comes from; ``trend`` beyond ``trend_threshold`` in either direction is one of the last
-    sessions together, NaN where they are too few. ``now`` and ``usual`` are the day's median and
-    that of training days.
-    """
-
-    feature: str
-    score: float
-    threshold: float
-    part: str
-    now: float
-    usual: float
-    trend: float
-    trend_threshold: float
-
-    @property
-    def is_alarm(self) -> bool:
-        """Whether the day itself is out of the ordinary."""
-        return self.score > self.threshold
-
-    @property
-    def is_trend(self) -> bool:
-        """Whether the last sessions together lie elsewhere than the training sessions."""
-        return abs(self.trend) > self.trend_threshold
-
-    @property
-    def excess(self) -> float:
-        """How far beyond its threshold, as a multiple of it; the day's or the trend's."""
-        trend = abs(self.trend) / self.trend_threshold
-        return float(np.fmax(self.score / self.threshold, trend))
 
 
 class Reference:
@@ -113,6 +87,7 @@ class Reference:
         self.sessions = np.array([sample.session for sample in samples])
         self._groups, self._names = groups, names
         self._wanders = np.isin(names, (*MARKET_NAMES, *LEVEL_NAMES))
+        self._explains = np.isin(names, EXPLAINING)
         self._scales = [scale_of(*group) for group in joined([groups(day) for day in samples])]
         self._learn([self.day(sample) for sample in samples])
 
@@ -124,6 +99,7 @@ class Reference:
         self._missing = np.stack([day.missing for day in days])
         self._counts = np.stack([day.counts for day in days])
         self._known = (~np.isnan(self._level)).sum(axis=0) >= LEAST_SESSIONS
+        self._adjustment = RegressionAdjustment(self._level[:, self._explains])
         self._center, self._spread = nanmean(self._level), std(self._level)
         self.usual = self._told(nanmedian(np.stack([day.median for day in days])))
         n = len(days)
@@ -144,18 +120,21 @@ class Reference:
         days = recent[-TREND_SESSIONS:]
         parts = self._parts(days[-1], np.ones(len(self.sessions), bool)) / self._worst
         parts = np.nan_to_num(parts, nan=-np.inf)
-        trend = self._trend(*_levels(days))
+        part = (parts / BEYOND).argmax(axis=0)
+        trend, adjusted = self._trend(*_levels(days)), self._adjusted_trend(_levels(days)[0])
         now = self._told(days[-1].median)
         return [
             Moved(
                 feature=name,
-                score=float(parts[:, f].max()),
-                threshold=BEYOND,
-                part=PARTS[int(parts[:, f].argmax())],
+                score=float(parts[part[f], f]),
+                threshold=float(BEYOND[part[f], 0]),
+                part=PARTS[part[f]],
                 now=float(now[f]),
                 usual=float(self.usual[f]),
                 trend=float(trend[f]),
                 trend_threshold=TREND_ERRORS,
+                adjusted_trend=float(adjusted[f]),
+                adjusted_threshold=ADJUSTED_ERRORS,
             )
             for f, name in enumerate(self._names)
         ]
@@ -191,6 +170,19 @@ class Reference:
         apart = middle_mean(self._following.freed(level, causes)) - self._center
         told = self._known & (k >= LEAST_TREND)
         return np.where(told, apart / np.fmax(error, IMMATERIAL), np.nan)
+
+    def _adjusted_trend(self, level: FloatArray) -> FloatArray:
+        """Return (n_features,) the same, each compared with what the others make likely.
+
+        0 within `BENT`; NaN also below `LEAST_TO_FOLLOW` training sessions, and for what is no
+        market's feature.
+        """
+        found = np.full(level.shape[1], np.nan)
+        if len(level) >= LEAST_TREND and len(self._level) >= LEAST_TO_FOLLOW:
+            apart, error = self._adjustment.trend(level[:, self._explains])
+            told = np.where(np.abs(apart) < BENT, 0.0, apart)
+            found[self._explains] = told / np.fmax(error, IMMATERIAL)
+        return np.where(self._known & np.isin(self._names, MARKET_NAMES), found, np.nan)
 
     def _error(self, spread: FloatArray, k: int, causes: FloatArray) -> FloatArray:
         """Return the standard error of the mean of k sessions less that of training."""

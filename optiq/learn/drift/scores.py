@@ -16,7 +16,8 @@ import numpy as np
 
 from optiq.learn import registry
 from optiq.learn.drift.day import Group
-from optiq.learn.drift.reference import TREND_SESSIONS, Moved, Reference
+from optiq.learn.drift.moved import Moved
+from optiq.learn.drift.reference import TREND_SESSIONS, Reference
 from optiq.learn.drift.sample import DaySample
 from optiq.learn.scorer.model import KIND, ScorerModel
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from optiq.market.schema import FloatArray
@@ -102,22 +104,27 @@ def wandering_std(values: FloatArray, k: int) -> FloatArray:
     """
     apart = np.nan_to_num(values - nanmean(values))
     n = len(apart)
-    place = np.arange(n + k)
-    alike = 0.5 ** (np.abs(np.subtract.outer(place, place)) / HALF_LIFE)
-    strength, modes = _modes(alike[:n, :n])
+    strength, modes = _modes(n)
     variance = 1 - SHARES[:, None] + SHARES[:, None] * strength
     size = (1 / variance) @ (modes.T @ apart) ** 2 / (n - 1)
     fit = (np.log(variance).sum(axis=1)[:, None] + (n - 1) * np.log(np.fmax(size, TINY))) / -2
     weight = np.exp(fit - fit.max(axis=0))
     ahead = np.concatenate([np.full(n, -1 / n), np.full(k, 1 / k)])
-    of_share = (1 - SHARES) * (ahead @ ahead) + SHARES * (ahead @ alike @ ahead)
+    of_share = (1 - SHARES) * (ahead @ ahead) + SHARES * (ahead @ _alike(n + k) @ ahead)
     total: FloatArray = (weight * size * of_share[:, None]).sum(axis=0) / weight.sum(axis=0)
     return np.sqrt(total)
 
 
-def _modes(alike: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return strengths (n - 1,) and directions (n, n - 1) of what varies about the mean."""
-    n = len(alike)
+def _alike(n: int) -> FloatArray:
+    """Return (n, n) how much of each session's weather is that of another."""
+    place = np.arange(n)
+    alike: FloatArray = 0.5 ** (np.abs(np.subtract.outer(place, place)) / HALF_LIFE)
+    return alike
+
+
+@cache
+def _modes(n: int) -> tuple[FloatArray, FloatArray]:
+    """Return strengths (n - 1,) and directions (n, n - 1) of weather about its mean."""
     centred = np.eye(n) - 1 / n
-    strength, modes = np.linalg.eigh(centred @ alike @ centred)
+    strength, modes = np.linalg.eigh(centred @ _alike(n) @ centred)
     return strength[1:], modes[:, 1:]  # the first is the mean itself, of strength 0

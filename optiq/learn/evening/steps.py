@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optiq.errors import EvidenceError, InputError, MissingDataError
+from optiq.learn.drift import SESSIONS
 from optiq.learn.evening.manifest import Facts
 from optiq.learn.evening.night import EveningStep, Skipped, Tonight
 from optiq.learn.evening.settings import EveningSettings
@@ -19,7 +20,6 @@ from optiq.run.sessions import StoredSession, read_session, session_folders
 if TYPE_CHECKING:
     from optiq.learn.drift.scores import ScoreDrift
 
-DRIFT_SESSIONS = 100
 REPLAY = "replay"
 COUNTS = ("rows_in", "rows_kept", "duplicates", "quarantined")
 
@@ -184,7 +184,7 @@ def _drift(tonight: Tonight, names: Sequence[str]) -> Facts:
     scorer = serving(tonight.models, tonight.date)
     for name in names:
         try:
-            found = drift(store, name, tonight.date, DRIFT_SESSIONS, scorer, tonight.advance)
+            found = drift(store, name, tonight.date, SESSIONS, scorer, tonight.advance)
         except EvidenceError as reason:
             last = str(reason)
             continue
@@ -194,7 +194,7 @@ def _drift(tonight: Tonight, names: Sequence[str]) -> Facts:
             "alarms": [
                 {
                     "feature": moved.feature,
-                    "part": moved.part if moved.is_alarm else "lately",
+                    "part": moved.part if moved.is_alarm else f"lately {moved.lately}",
                     "excess": round(moved.excess, 2),
                 }
                 for moved in found.alarms
