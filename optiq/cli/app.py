@@ -109,7 +109,7 @@ app = typer.Typer(
     cls=InOrder,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -137,7 +137,7 @@ def optiq(
 ) -> None:
     """Research, backtest and paper-trade Indian index options.
 
-    Start with [bold]optiq demo[/bold]; every command has its own --help.
+    Start with `optiq demo`; every command has its own --help.
     """
 
 
