@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -354,3 +355,20 @@ def test_every_command_speaks_json_and_explains_itself(path: str) -> None:
 def test_every_command_shows_its_help(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*path.split()[1:], "--help"]) == 0
     assert f"Usage: {path}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_help_fills_the_lines_of_the_terminal(
+    path: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line ends where the first word of the next one still had room."""
+    monkeypatch.setenv("COLUMNS", "80")
+    main([*path.split()[1:], "--help"])
+    about = capsys.readouterr().out.split("╭")[0].split(f"Usage: {path}")[1].splitlines()[1:]
+    lines = [line.strip() for line in about]
+    early = [
+        line
+        for line, after in pairwise(lines)
+        if line and after and len(line) + 1 + len(after.split()[0]) <= 78
+    ]
+    assert early == []
