@@ -48,19 +48,28 @@ LEARNT = 40
 """Sessions that the scorer has seen."""
 ALARMS, FOUND = 0.02, 0.99
 SHIFTED = (*CONTRACT_NAMES, *MARKET_NAMES)
-EXPLAINED = (
-    "return_5m",
-    "return_15m",
-    "return_60m",
-    "realised_vol_session",
-    "realised_vol_30m",
-    "atm_iv_change_15m",
-    "call_oi_flow_15m",
-    "put_oi_flow_15m",
-    "vwap_distance",
-    "minutes_to_close",
+EXPLAINED, MOSTLY = (
+    (
+        "return_5m",
+        "return_15m",
+        "return_60m",
+        "realised_vol_session",
+        "realised_vol_30m",
+        "atm_iv",
+        "atm_iv_change_15m",
+        "iv_minus_realised",
+        "smile_curvature",
+        "call_oi_flow_15m",
+        "put_oi_flow_15m",
+        "vwap_distance",
+        "minutes_to_close",
+    ),
+    0.9,
 )
-"""The market's features that the others of a session say enough of, after `LONGEST` sessions."""
+"""The market's features of which the others say enough after `LONGEST` sessions, and how often.
+
+A shift of the rest, drawn anew each session, is two standard errors, which nothing tells.
+"""
 
 
 @dataclass(frozen=True)
@@ -214,8 +223,9 @@ def test_false_alarms_and_shifts_found_feature_by_feature(markets, write_study, 
         rows,
     )
     loud = [name for name, rate in zip(NAMES, rates, strict=True) if rate.max() > ALARMS]
-    expected = (*CONTRACT_NAMES, *(EXPLAINED if n_trained == LONGEST else ()))
-    missed = [name for name in expected if found[name] < FOUND]
+    missed = [name for name in CONTRACT_NAMES if found[name] < FOUND]
+    if n_trained == LONGEST:
+        missed += [name for name in EXPLAINED if found[name] < MOSTLY]
     assert (loud, missed) == ([], [])
 
 

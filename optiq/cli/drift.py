@@ -42,9 +42,10 @@ def drift(
 
     The day's own level, distribution and missing share of each, and the last 5 to 20 sessions
     together, against what the training sessions did: those up to the last one the scorer in force
-    has seen, or, without a scorer, the sessions before the last 20. Its scores are
-    compared with those of the first sessions that it had not seen. Finding something is no error:
-    the command exits 0.
+    has seen, or, without a scorer, the sessions before the last 20. The market's features are also
+    compared with what the others of the same sessions make likely, and the scorer's scores with
+    those of the first sessions that it had not seen. Finding something is no error: the command
+    exits 0.
     """
     from optiq.cli.output import emit, progress
     from optiq.errors import MissingDataError

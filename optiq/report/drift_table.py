@@ -10,8 +10,11 @@ from rich.table import Table
 
 from optiq.learn.drift.days import Drift
 
-ORDINARY = 0.003
-"""How often an ordinary simulated day alarmed, feature by feature, itself or the last sessions."""
+ORDINARY = 0.002
+"""How often an ordinary simulated day alarmed, feature by feature, itself or the last sessions.
+
+Against 60 training sessions; against more, less often (docs/studies, drift).
+"""
 
 
 def show_drift(screen: Console, found: Drift, underlying: str) -> None:
