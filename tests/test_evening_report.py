@@ -46,7 +46,7 @@ def manifest() -> Manifest:
     }
     alarms = [
         {"feature": "atm_iv", "part": "level", "excess": 2.4},
-        {"feature": "pcr", "part": "lately", "excess": 1.3},
+        {"feature": "skew", "part": "lately higher given the others", "excess": 1.3},
     ]
     scores = {"version": "1.0.2", "against": 38, "why_not": ""}
     drifted = {"against": 60, "compared": 43, "alarms": alarms, "scores": scores}
@@ -75,7 +75,8 @@ def test_the_summary_says_each_thing_where_one_looks_for_it():
     assert any("65,200 kept" in line for line in parts["What came in"])
     assert "policy: skipped: 812 of 1,000 episodes" in parts["What was learnt"]
     assert any("promoted, serves from 2025-11-21" in x for x in parts["Promoted or refused"])
-    moved = "atm_iv (level, 2.4 x its threshold), pcr (lately, 1.3 x its threshold)"
+    lately = "skew (lately higher given the others, 1.3 x its threshold)"
+    moved = f"atm_iv (level, 2.4 x its threshold), {lately}"
     assert parts["What drifted"][0] == f"NIFTY: {moved}, against 60 sessions"
     assert parts["What drifted"][1].endswith("scorer 1.0.2: compared with 38 unseen sessions")
     for line in (line for lines in parts.values() for line in lines):
