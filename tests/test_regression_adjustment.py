@@ -88,10 +88,11 @@ def test_what_is_missing_explains_nothing_and_is_told_of_nothing():
     assert np.abs(found[[0, 1, 3]]).max() < 3
 
 
-def test_what_never_changed_or_was_never_known_is_left_out():
+def test_what_never_changed_or_was_seldom_known_is_left_out():
     training, later = sessions(60, seed=8), sessions(20, seed=9)
-    still = np.column_stack([training, np.full(60, 7.0), np.full(60, np.nan)])
-    after = np.column_stack([later, np.full(20, 9.0), np.ones(20)])
+    seldom = np.where(np.arange(60) < 29, training[:, 0], np.nan)
+    still = np.column_stack([training, np.full(60, 7.0), np.full(60, np.nan), seldom])
+    after = np.column_stack([later, np.full(20, 9.0), np.ones(20), later[:, 0]])
     found = errors(still, after)
     assert np.isnan(found[4:]).all()
     np.testing.assert_allclose(found[:4], errors(training, later))

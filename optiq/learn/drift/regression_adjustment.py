@@ -16,8 +16,11 @@ from optiq.market.schema import FloatArray
 
 RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0)
 """What slopes are drawn to 0 by, in variances of a feature; training sessions left out choose."""
-STILL = 1e-6
-"""Spread below which a feature says nothing of the others, nor they of it."""
+STILL, LEAST_KNOWN = 1e-6, 0.5
+"""Spread, and share of known sessions, below which a feature says nothing of the others.
+
+Nor they of it.
+"""
 
 
 class RegressionAdjustment:
@@ -25,15 +28,15 @@ class RegressionAdjustment:
 
     def __init__(self, level: FloatArray) -> None:
         """Learn every feature's line; NaN for unknown levels, which explain nothing."""
-        spread = std(level)
-        self._usual, self._spread = nanmean(level), np.where(spread > STILL, spread, np.nan)
+        spread, known_share = std(level), 1 - np.isnan(level).mean(axis=0)
+        says = (spread > STILL) & (known_share >= LEAST_KNOWN)
+        self._usual, self._spread = nanmean(level), np.where(says, spread, np.nan)
         units = (level - self._usual) / self._spread
         known = np.nan_to_num(units)
         n, n_features = level.shape
         candidates = [known.T @ known + n * ridge * np.eye(n_features) for ridge in RIDGES]
         left_out = [_adjusted(units, moments, left_out=True) for moments in candidates]
-        told = ~np.isnan(self._spread)
-        best = int(np.argmin([np.log(std(apart)[told]).sum() for apart in left_out]))
+        best = int(np.argmin([np.log(std(apart)[says]).sum() for apart in left_out]))
         self._moments, self._left_out = candidates[best], left_out[best]
 
     def trend(self, level: FloatArray) -> tuple[FloatArray, FloatArray]:
